@@ -1,0 +1,1 @@
+"""Pure polars: measures, points, scales, segments, audiences. No Dagster, no I/O, no clock."""

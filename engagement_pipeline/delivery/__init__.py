@@ -1,0 +1,1 @@
+"""Destinations that audiences are handed to."""

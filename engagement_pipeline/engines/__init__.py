@@ -1,0 +1,1 @@
+"""Where the core runs: this machine, bucket of people by bucket."""

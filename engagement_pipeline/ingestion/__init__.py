@@ -1,0 +1,1 @@
+"""Readers of files, landing, and raw rows to canonical events and profiles."""

@@ -1,0 +1,1 @@
+"""Dagster: assets, partitions, checks, I/O manager, sensors, schedules, metadata."""

@@ -1,0 +1,1 @@
+"""Delta tables and the SQL database: the only code that knows paths and tables."""
