@@ -1,0 +1,59 @@
+"""Digests of definitions: equal when, and only when, what they compute is declared equally.
+
+Here: which parts of a definition each digest covers. Who owns it and what it is for never counts, so
+rewording a goal makes nothing stale. Not here: digests of data (`storage`).
+"""
+
+import hashlib
+import json
+
+from engagement_pipeline.catalog.expressions import normalise
+from engagement_pipeline.catalog.specs import Campaign, Rule, Score, Segment, Spec
+
+_PROSE = {"goal", "owner", "description"}
+
+
+def digest(spec: Spec, *more: object) -> str:
+    """12 hex digits of the spec's content without goal, owner and description, and of anything more
+    that JSON can hold."""
+    return _hash([spec.model_dump(mode="json", exclude=_PROSE), *more])
+
+
+def points_digest(score: Score) -> str:
+    """Digest of what changes a score's points or the population a reference is fitted on: window, decay,
+    rules without their labels, `applies_to`, and for a relative scale its population. A frozen
+    reference belongs to one such digest; a new band, range or label leaves it valid."""
+    return _hash(
+        [
+            score.window,
+            score.model_dump(mode="json", include={"decay"}),
+            [_points_of(rule) for rule in score.rules],
+            score.applies_to and normalise(score.applies_to),
+            score.scale.population if score.scale.needs_reference else None,
+        ]
+    )
+
+
+def score_digest(score: Score) -> str:
+    """Digest of all that changes a score's stored rows."""
+    return digest(score)
+
+
+def segment_digest(segment: Segment) -> str:
+    """Digest of all that changes a segment's members."""
+    return digest(segment)
+
+
+def campaign_digest(campaign: Campaign) -> str:
+    """Digest of all that changes a campaign's decisions and their delivery."""
+    return digest(campaign)
+
+
+def _points_of(rule: Rule) -> object:
+    plain = rule.model_dump(mode="json", exclude={"label", "event", "channel", "where"})
+    return [plain, rule.event_names, rule.channels, rule.where and normalise(rule.where)]
+
+
+def _hash(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
