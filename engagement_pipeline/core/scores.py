@@ -1,0 +1,80 @@
+"""Scores: everyone known on an as-of date, with points, score, band and state.
+
+Here: who gets a row and in which state, and attaching the scale. Not here: the scales (`scales`) and fitting
+references (`references`).
+"""
+
+from datetime import date
+
+import polars as pl
+
+from engagement_pipeline.catalog.expressions import Condition
+from engagement_pipeline.core.facts import profile_facts
+from engagement_pipeline.core.frames import SCORES
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.core.references import fit
+from engagement_pipeline.core.scales import banded, scaled
+
+LIVE = "live"
+"""What stands in `reference` for a population that was fitted on the same date."""
+
+
+def standing(points: pl.LazyFrame, people: pl.LazyFrame, applies_to: Condition | None) -> pl.LazyFrame:
+    """`person_id`, `points` (Int64), `state` of everyone: `unscored` (does not apply, null points),
+    `inactive` (no contribution, 0 points) or `scored`.
+
+    points: `person_id` and `points` of one score and date. people: `people.as_of` the same date; somebody
+    with points who is missing there is known all the same, without a profile.
+    """
+    needed = frozenset[str]() if applies_to is None else applies_to.columns
+    known = profile_facts(people, needed).join(
+        points.select("person_id", "points"), on="person_id", how="full", coalesce=True
+    )
+    applies = pl.lit(value=True) if applies_to is None else applies_to.expr.fill_null(value=False)
+    return known.select(
+        "person_id",
+        pl.when(applies).then(pl.col("points").fill_null(0)).alias("points"),
+        pl.when(~applies)
+        .then(pl.lit("unscored"))
+        .when(pl.col("points").is_null())
+        .then(pl.lit("inactive"))
+        .otherwise(pl.lit("scored"))
+        .alias("state"),
+    )
+
+
+def attach(
+    points: pl.LazyFrame,
+    people: pl.LazyFrame,
+    plan: ScorePlan,
+    as_of: date,
+    histogram: pl.LazyFrame | None = None,
+    version: str | None = None,
+) -> pl.LazyFrame:
+    """`frames.SCORES` of one score and date, a row per known person, in no order.
+
+    points, people: as in `standing`. histogram, version: the frozen reference in force. Without one a
+    relative scale is read against the population of this very date, `reference` says `live`, and where the
+    definition asked for a frozen one the scored are `provisional`.
+    """
+    known = standing(points, people, plan.applies_to)
+    reference, provisional = version, False
+    if not plan.scale.needs_reference:
+        histogram, reference = None, None
+    elif histogram is None or plan.scale.reference == "live":
+        histogram, reference = fit(known, plan.scale.population), LIVE
+        provisional = plan.scale.reference == "frozen"
+    state = pl.col("state")
+    if provisional:
+        state = state.replace({"scored": "provisional"})
+    return (
+        scaled(known, plan.scale, histogram)
+        .with_columns(
+            banded(plan.bands),
+            state,
+            pl.lit(as_of, dtype=pl.Date).alias("as_of"),
+            pl.lit(reference, dtype=pl.String).alias("reference"),
+            pl.lit(plan.definition, dtype=pl.String).alias("definition"),
+        )
+        .select(SCORES.names())
+    )

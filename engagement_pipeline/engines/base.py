@@ -1,0 +1,25 @@
+"""What assets know of an engine.
+
+Here: the protocol. Not here: any engine; each has a module of its own.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from typing import Protocol
+
+import polars as pl
+
+from engagement_pipeline.core.measures import Measure
+from engagement_pipeline.core.plan import ScorePlan
+
+
+class Engine(Protocol):
+    """Runs the core over frames of any size. Every engine gives the same rows, to the last bit."""
+
+    def measures(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
+        """`frames.DAILY_MEASURES` of the events, in parts that share no row's key."""
+
+    def points(
+        self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date
+    ) -> Iterator[dict[str, pl.DataFrame]]:
+        """`frames.POINTS` by score, in parts that share no person and ascend by person."""

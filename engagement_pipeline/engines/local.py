@@ -1,0 +1,50 @@
+"""The engine that runs on this machine, bucket by bucket.
+
+Here: splitting the work so that it fits in memory. Not here: the work (`core`).
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from engagement_pipeline.core.measures import Measure, daily_measures
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.core.points import contributions, points
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """More buckets need less memory and, up to a handful, no more time."""
+
+    buckets: int = 1
+
+    def measures(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
+        """`frames.DAILY_MEASURES`, sorted by day, measure and person; a part per bucket of days."""
+        for part in self._split(events, "event_date"):
+            yield daily_measures(part, measures).sort("event_date", "measure", "person_id").collect()
+
+    def points(
+        self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date
+    ) -> Iterator[dict[str, pl.DataFrame]]:
+        """`frames.POINTS` by score; a part per range of person ids, ascending, so that the parts of a score
+        appended to each other are sorted and a reader skips the row groups it does not need."""
+        for part in self._split(daily, "person_id"):
+            contributed = contributions(part, plans, as_of)
+            frames = pl.collect_all([points(contributed, plan.name, as_of) for plan in plans])
+            yield dict(zip((plan.name for plan in plans), frames, strict=True))
+
+    def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
+        """The frame in as many ranges of the key as there are buckets, with about equally many keys each."""
+        if self.buckets == 1:
+            yield frame
+            return
+        keys = frame.select(key).unique().sort(key).collect().to_series()
+        size = max(1, -(-len(keys) // self.buckets))
+        for start in range(0, max(1, len(keys)), size):
+            here = keys[start : start + size]
+            if len(here):
+                yield frame.filter(pl.col(key).is_between(pl.lit(here[0]), pl.lit(here[-1])))
+            else:
+                yield frame
