@@ -1,0 +1,170 @@
+"""Raw rows of a source to candidate events: every column of an event, each still allowed to be null.
+
+Here: applying a source's mapping. Not here: whether a candidate may count (`contracts.events`), which of
+several with one id does (`core.events`), and where rows come from (`events`).
+"""
+
+from collections.abc import Callable, Collection
+from datetime import date
+
+import polars as pl
+import polars_hash as plh
+
+from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, PropertyType, Source
+from engagement_pipeline.core.frames import event_schema
+from engagement_pipeline.ingestion.decode import decode
+from engagement_pipeline.ingestion.values import as_boolean, as_number, as_time, as_type, field_text
+
+FROM = "from."
+TEXT = "text."
+NO_ID = ["", "null", "none", "nan", "undefined"]
+"""What programs write for an id they do not have, in any case: no person is called so."""
+HASH_CHARACTERS = 32
+"""128 of SHA-256's bits: a trillion events collide with a chance of one in 10^15."""
+
+
+def canonical_events(
+    landed: pl.DataFrame, source: Source, catalog: Catalog, days: Collection[date] | None = None
+) -> pl.DataFrame:
+    """Candidates for `contracts.events.split`, in the order of `landed` (columns of `frames.LANDED`).
+
+    Columns: those of `event_schema(catalog)`, nullable; `file` and `raw`; `malformed` (why a row is no
+    record at all); and `text.<column>` for every column in which something stood that could not be read.
+    `days` keeps the events of those days only, and so no row without a readable time.
+    Without a mapped `event_id` the content's hash is the id (see `number_repeats`). Times without an offset
+    are in the project's zone; a value counts only for events with a unit, a property for events that
+    declare it. `content_hash` covers the raw row.
+    """
+    mapping = _mapping(source)
+    properties = _properties(mapping, catalog)
+    origins = [origin for origin in [*_fields(mapping).values(), *properties.values()] if origin.path]
+    fields, malformed = decode(
+        landed["raw"], [origin.path for origin in origins if origin.path], nested=source.format != "csv"
+    )
+    zone = catalog.project.timezone
+    rows = landed.with_columns(
+        *(field.alias(FROM + field.name) for field in fields), malformed.alias("malformed")
+    ).with_columns(
+        event=_text(mapping.event),
+        occurred_at=as_time(_text(mapping.occurred_at), mapping.occurred_at, zone),
+    )
+    rows = rows.with_columns(event_date=pl.col("occurred_at").dt.convert_time_zone(zone).dt.date())
+    if days is not None:
+        rows = rows.filter(pl.col("event_date").is_in(list(days)))
+    typed = {
+        "value": _value(mapping, catalog),
+        **{
+            name: _property(name, origin, catalog.properties[name], catalog)
+            for name, origin in properties.items()
+        },
+        "is_machine": _cast(mapping.is_machine, as_boolean),
+    }
+    texts = {"occurred_at": _text(mapping.occurred_at), **{name: text for name, (text, _) in typed.items()}}
+    content = plh.col("raw").chash.sha2_256().str.head(HASH_CHARACTERS)
+    rows = rows.with_columns(
+        event_id=content if mapping.event_id is None else _id(mapping.event_id),
+        person_id=_id(mapping.person_id),
+        channel=_channel(mapping, catalog),
+        unit=_of_event({name: event.unit for name, event in catalog.events.items()}),
+        **{name: _optional(getattr(mapping, name)) for name in ("session_id", "campaign_id", "message_id")},
+        **{name: value for name, (_, value) in typed.items()},
+        properties=pl.col("raw"),
+        content_hash=content,
+        **{TEXT + name: text for name, text in texts.items()},
+    )
+    rows = rows.with_columns(
+        pl.when(pl.col(name).is_null()).then(pl.col(TEXT + name)).alias(TEXT + name) for name in texts
+    )
+    unread = [TEXT + name for name in texts if rows[TEXT + name].null_count() < rows.height]
+    schema = event_schema(catalog)
+    return rows.with_columns(pl.col("is_machine").fill_null(False)).select(
+        *(pl.col(name).cast(kind) for name, kind in schema.items()), "file", "raw", "malformed", *unread
+    )
+
+
+def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Events of whole files whose content is their id: the second equal row of a file gets `…-2`, and so on.
+
+    A till that prints a line twice sold twice; the same file delivered again under another name, or a row
+    repeated in a later file, is the same event again.
+    """
+    repeated = events["event_id"].is_duplicated()
+    if _mapping(source).event_id is not None or not repeated.any():
+        return events
+    nth = pl.col("row_number").rank("ordinal").over("batch", "event_id")
+    numbered = events.filter(repeated).with_columns(
+        event_id=pl.when(nth > 1).then(pl.format("{}-{}", "event_id", nth)).otherwise("event_id")
+    )
+    return pl.concat([events.filter(~repeated), numbered])
+
+
+def mapped_paths(source: Source) -> dict[str, str]:
+    """Path -> the canonical column that reads it, for the fields that the source's mapping names."""
+    mapping = source.events or source.profiles
+    named = {**_fields(mapping), **getattr(mapping, "properties", {}), **getattr(mapping, "columns", {})}
+    return {origin.path: name for name, origin in named.items() if origin.path}
+
+
+def _mapping(source: Source) -> EventMapping:
+    if source.events is None:
+        raise ValueError(f"source {source.source!r} delivers {source.delivers}, not events")
+    return source.events
+
+
+def _fields(mapping: object) -> dict[str, Origin]:
+    return {name: field for name, field in mapping if isinstance(field, Origin)}  # type: ignore[attr-defined]
+
+
+def _properties(mapping: EventMapping, catalog: Catalog) -> dict[str, Origin]:
+    """Every declared property: from where the mapping says, else from a field of its own name."""
+    return {name: mapping.properties.get(name) or Origin(path=name) for name in catalog.properties}
+
+
+# --- columns ----------------------------------------------------------------------------------------
+
+
+def _text(origin: Origin) -> pl.Expr:
+    return field_text(origin, FROM)
+
+
+def _optional(origin: Origin | None) -> pl.Expr:
+    return pl.lit(None, dtype=pl.String) if origin is None else _text(origin)
+
+
+def _id(origin: Origin) -> pl.Expr:
+    text = _text(origin)
+    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
+
+
+def _of_event(values: dict[str, str | None]) -> pl.Expr:
+    """What the plan says of each row's event; null for an event outside it."""
+    known = {name: value for name, value in values.items() if value is not None}
+    return pl.col("event").replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def _channel(mapping: EventMapping, catalog: Catalog) -> pl.Expr:
+    planned = _of_event({name: event.channel for name, event in catalog.events.items()})
+    return planned if mapping.channel is None else pl.coalesce(_text(mapping.channel), planned)
+
+
+def _cast(origin: Origin | None, reader: Callable[[pl.Expr], pl.Expr]) -> tuple[pl.Expr, pl.Expr]:
+    text = _optional(origin)
+    return text, reader(text)
+
+
+def _value(mapping: EventMapping, catalog: Catalog) -> tuple[pl.Expr, pl.Expr]:
+    valued = [name for name, event in catalog.events.items() if event.unit is not None]
+    text = _only_for(valued, catalog, _optional(mapping.value))
+    return text, as_number(text)
+
+
+def _property(name: str, origin: Origin, kind: PropertyType, catalog: Catalog) -> tuple[pl.Expr, pl.Expr]:
+    declaring = [event for event, spec in catalog.events.items() if name in spec.properties]
+    text = _only_for(declaring, catalog, _text(origin))
+    return text, as_type(text, kind)
+
+
+def _only_for(events: list[str], catalog: Catalog, text: pl.Expr) -> pl.Expr:
+    if len(events) == len(catalog.events):
+        return text
+    return pl.when(pl.col("event").is_in(events)).then(text)
