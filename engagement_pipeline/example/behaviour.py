@@ -83,7 +83,7 @@ def app(rng: Rng, people: pl.DataFrame) -> pl.DataFrame:
         )
         for part in (saved, cooked)
     ]
-    unhappy = np.where(np.isin(people["trend"].to_numpy(), ["gone", "fading"]), 0.45, 0.01)
+    unhappy = np.where(np.isin(people["trend"].to_numpy(), ["gone", "fading"]), 0.6, 0.015)
     has_app = (people["likes_app"] > 0).to_numpy()
     removed = happen(rng, users, unhappy * has_app / np.maximum(people["activity"].to_numpy(), 0.05))
     return events(opened, *dressed, once(removed).with_columns(event=pl.lit("app_removed")))
@@ -124,7 +124,7 @@ def email(rng: Rng, people: pl.DataFrame) -> pl.DataFrame:
         event=pl.lit("email_sent"), message_id=pl.format("m{}", pl.row_index() + 1_000_000)
     )
     # People who unsubscribe or complain get no mail after.
-    sour = np.where(sent["mood"].to_numpy() < -0.4, 0.006, 0.0022)
+    sour = np.where(sent["mood"].to_numpy() < -0.4, 0.009, 0.0025)
     left = once(later(rng, some(rng, sent, sour), 6))
     ways = ["email_unsubscribed", "email_complained"]
     left = left.with_columns(event=pick(rng, ways, left.height, [0.84, 0.16]))
@@ -152,7 +152,7 @@ def messaging(rng: Rng, people: pl.DataFrame) -> pl.DataFrame:
     base = people.drop("store")
     pushed = _sent(rng, base.filter("push_opt_in"), range(6, DAYS, 7), 18, "push")
     opened = later(rng, some(rng, pushed, pushed["likes_push"].to_numpy()), 3)
-    disabled = once(later(rng, some(rng, pushed, 0.0035), 5))
+    disabled = once(later(rng, some(rng, pushed, 0.005), 5))
     texted = _sent(rng, base.filter("sms_opt_in"), range(10, DAYS, 30), 12, "sms")
     tapped = later(rng, some(rng, texted, 0.09), 2).with_columns(link=pl.lit("https://juniper.example/app"))
     stopped = once(later(rng, some(rng, texted, 0.012), 2))

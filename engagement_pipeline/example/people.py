@@ -28,7 +28,7 @@ def people(rng: np.random.Generator, count: int) -> pl.DataFrame:
     """
     trend = rng.choice(list(TRENDS), count, p=[share for share, _ in TRENDS.values()])
     slope = np.array([TRENDS[name][1] for name in trend])
-    activity = rng.lognormal(-0.4, 0.85, count) * np.where(trend == "silent", 0.02, 1)
+    activity = np.minimum(rng.lognormal(-0.4, 0.85, count), 4) * np.where(trend == "silent", 0.02, 1)
     first = np.where(trend == "new", rng.integers(5, 75, count), 0)
     last = np.where(trend == "gone", rng.integers(12, 55, count), DAYS)
     plan = rng.choice(["free", "plus", "premium"], count, p=[0.62, 0.26, 0.12])

@@ -1,0 +1,52 @@
+"""A catalog's scores, segments and audiences straight from canonical events, for tests of the example."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.core import audiences, facts, measures, people, plan, points, scores, segments
+
+
+@dataclass(frozen=True)
+class Computed:
+    scores: dict[str, pl.DataFrame]
+    points: dict[str, pl.DataFrame]
+    segments: dict[str, pl.DataFrame]
+    waterfalls: dict[str, pl.DataFrame]
+
+
+def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_of: date) -> Computed:
+    """events: canonical columns and declared properties; snapshots: person_id, observed_at and facts."""
+    project = catalog.project
+    daily = measures.daily_measures(events, measures.measures_of(catalog).values()).collect()
+    periods = people.history({"profiles": snapshots}, project.start_date, project.timezone)
+    first = events.group_by("person_id").agg(first_event=pl.col("event_date").min())
+    known = people.as_of(people.with_activity(periods, first, project.start_date), as_of).collect()
+    plans = plan.plan_scores(catalog)
+    contributed = points.contributions(daily.lazy(), list(plans.values()), as_of).collect()
+    stored = {name: points.points(contributed.lazy(), name, as_of).collect() for name in plans}
+    scored = {
+        name: scores.attach(stored[name].lazy(), known.lazy(), one, as_of).collect()
+        for name, one in plans.items()
+    }
+    members: dict[str, pl.DataFrame] = {}
+
+    def facts_for(columns: frozenset[str]) -> pl.LazyFrame:
+        return facts.facts(
+            known.lazy(),
+            columns,
+            {name: frame.lazy() for name, frame in scored.items()},
+            {name: frame.lazy() for name, frame in members.items()},
+        )
+
+    for name, segment in catalog.segments.items():
+        planned = segments.plan_segment(segment, catalog)
+        members[name] = segments.members(facts_for(planned.where.columns), planned, as_of).collect()
+    waterfalls = {}
+    for name, campaign in catalog.campaigns.items():
+        decided = audiences.plan_campaign(campaign, catalog)
+        audience = audiences.decide(facts_for(decided.columns), decided, as_of)
+        waterfalls[name] = audiences.waterfall(audience, decided)
+    return Computed(scored, stored, members, waterfalls)
