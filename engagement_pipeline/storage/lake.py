@@ -1,0 +1,294 @@
+"""The lake: tables in Delta format, read lazily, replaced partition by partition in one atomic commit.
+
+Here: reading tables and the one way to write them. Not here: what is in them (`contracts`), how rows are
+staged (`staging`), and who may write (`locks`).
+"""
+
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from engagement_pipeline.storage import index
+from engagement_pipeline.storage.database import Database
+from engagement_pipeline.storage.locks import Held, lock
+from engagement_pipeline.storage.publish import publish
+from engagement_pipeline.storage.settings import is_remote
+from engagement_pipeline.storage.staging import Frames, Staged, Validate, stage
+from engagement_pipeline.storage.tables import (
+    WHOLE,
+    Commit,
+    LakeNotWritable,
+    MissingPartitions,
+    PartitionInfo,
+    StaleInput,
+    TableMissing,
+    TableSpec,
+    WrongSchema,
+    check_keys,
+)
+
+ABANDONED_SECONDS = 2 * 24 * 3600
+"""A staging folder this old belongs to a run that was killed."""
+LOG_FOR_EVER = {"delta.enableExpiredLogCleanup": "false"}
+"""The commits' metadata rebuild the index, so they are not cleaned away; each is a few KB."""
+
+
+class Lake:
+    """The tables below one root: a folder or an object-store URI."""
+
+    def __init__(self, root: str, database: Database):
+        self.root = root.rstrip("/")
+        self.database = database
+
+    def __repr__(self) -> str:
+        return f"Lake({self.root!r}, {self.database!r})"
+
+    def uri(self, table: str) -> str:
+        """Where a table lies, for other tools that read Delta tables."""
+        return f"{self.root}/{table}"
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    def exists(self, table: str) -> bool:
+        """Whether the table was ever written."""
+        return DeltaTable.is_deltatable(self.uri(table))
+
+    def version(self, table: str) -> int | None:
+        """The table's newest version; None when it was never written."""
+        found = self._open(table)
+        return None if found is None else found.version()
+
+    def versions(self, tables: Iterable[str]) -> dict[str, int]:
+        """Newest version of each table, for `inputs` of what is made from them. Raises TableMissing."""
+        return {table: self._require(table).version() for table in tables}
+
+    def partitions(self, table: str) -> dict[str, PartitionInfo]:
+        """Partition -> what it holds, also of those without rows; empty for a table never written."""
+        found = self._open(table)
+        return {} if found is None else index.partitions(self.database, table, found)
+
+    def scan(
+        self,
+        table: str,
+        partitions: Sequence[str] | None = None,
+        version: int | None = None,
+        *,
+        allow_missing: bool = False,
+    ) -> pl.LazyFrame:
+        """The table, or some of its partitions, lazily; only files of these partitions are opened.
+
+        Raises TableMissing, and MissingPartitions for one never written, unless `allow_missing`. With
+        `version` the table as it was then (and partitions missing at that version are not noticed).
+        """
+        found = self._require(table, version)
+        if partitions is not None and version is None and not allow_missing:
+            stored = index.partitions(self.database, table, found)
+            if missing := [key for key in partitions if key not in stored]:
+                some = ", ".join(missing[:3]) + ("…" if len(missing) > 3 else "")
+                raise MissingPartitions(
+                    f"table {table!r} holds nothing yet for {len(missing)} of the {len(partitions)} "
+                    f"partitions asked for ({some}): materialize the asset {table} for them first"
+                )
+        frame = pl.scan_delta(found)
+        columns = found.metadata().partition_columns
+        if partitions is None or not columns:
+            return frame
+        kind = frame.collect_schema()[columns[0]]
+        keys = [date.fromisoformat(key) for key in partitions] if kind == pl.Date else list(partitions)
+        return frame.filter(pl.col(columns[0]).is_in(pl.Series(keys, dtype=kind).implode()))
+
+    # --- writing ------------------------------------------------------------------------------------
+
+    def replace(
+        self,
+        table: TableSpec,
+        frames: Frames,
+        partitions: Sequence[str] = (WHOLE,),
+        inputs: Mapping[str, int] | None = None,
+        validate: Validate | None = None,
+    ) -> Commit:
+        """Replaces the content of these partitions, all of them in one commit or none.
+
+        A partition without rows becomes empty, and counts as written. `inputs` are the versions of the
+        tables that were read; take them *before* reading. `validate` sees every piece before anything is
+        committed (see `staging.stage` for what a piece is) and raises to refuse it.
+        Raises WrongSchema, ForeignRows, StaleInput, LakeNotWritable, LockTimeout, LockLost; whatever is
+        raised, the table is as it was.
+        """
+        keys = check_keys(table, partitions)
+        with self._staging() as folder:
+            staged = stage(table, frames, keys, folder, validate)
+            with lock(self.database, f"table {table.name}") as held:
+                return self._commit(table, staged, dict(inputs or {}), held)
+
+    def _commit(
+        self, spec: TableSpec, staged: dict[str, Staged], inputs: dict[str, int], held: Held
+    ) -> Commit:
+        self._prepare(spec)
+        table = self._require(spec.name)
+        stored = index.partitions(self.database, spec.name, table)
+        self._refuse_stale(spec.name, stored, staged, inputs)
+        changed = {
+            key: each
+            for key, each in staged.items()
+            if key not in stored or stored[key].data_version != each.data_version
+        }
+        version = table.version()
+        if changed:
+            adds = [add for key, each in changed.items() for add in self._publish(spec, key, each)]
+            said = index.describe(
+                {key: (each.data_version, each.rows) for key, each in changed.items()},
+                staged.keys() - changed.keys(),
+                inputs,
+            )
+            held.renew()  # the last moment at which another may have taken over
+            version = self._write(spec, adds, list(changed), said)
+        infos = {
+            key: PartitionInfo(
+                version if key in changed else stored[key].delta_version,
+                each.data_version,
+                each.rows,
+                inputs,
+            )
+            for key, each in staged.items()
+        }
+        index.record(self.database, spec.name, str(table.metadata().id), version, infos)
+        return Commit(version, infos, bool(changed))
+
+    def _refuse_stale(
+        self,
+        name: str,
+        stored: Mapping[str, PartitionInfo],
+        staged: Iterable[str],
+        inputs: Mapping[str, int],
+    ) -> None:
+        for key in staged:
+            for source, had in (stored[key].inputs if key in stored else {}).items():
+                given = inputs.get(source)
+                if given is None or given >= had:
+                    continue
+                now = self.version(source)
+                if now is not None and now < had:
+                    continue  # the input was deleted and made anew: its versions count from 0 again
+                raise StaleInput(
+                    f"partition {key} of table {name!r} was made from version {had} of {source!r}; this run "
+                    f"had read version {given}, so it would have replaced newer data by older. Nothing was "
+                    "written; run it again."
+                )
+
+    def _prepare(self, spec: TableSpec) -> None:
+        """Makes the table, or adds the columns that are new; a changed type is refused."""
+        found = self._open(spec.name)
+        if found is None:
+            DeltaTable.create(
+                self.uri(spec.name),
+                Schema.from_arrow(spec.schema),
+                mode="ignore",
+                partition_by=spec.partition_by,
+                configuration=LOG_FOR_EVER,
+            )
+            return
+        stored = pl.scan_delta(found).collect_schema()
+        changed = [
+            f"{column} is stored as {stored[column]}, now it is {kind}"
+            for column, kind in spec.schema.items()
+            if column in stored and stored[column] != kind
+        ]
+        by = found.metadata().partition_columns
+        if by != ([spec.partition_by] if spec.partition_by else []):
+            changed.append(f"it is partitioned by {by or 'nothing'}, now by {spec.partition_by or 'nothing'}")
+        if changed:
+            raise WrongSchema(
+                f"table {spec.name!r} changed its types: {'; '.join(changed)}. Give the column another "
+                f"name, or delete {self.uri(spec.name)} and materialize it anew."
+            )
+        new = pl.Schema({name: kind for name, kind in spec.schema.items() if name not in stored})
+        if new:
+            found.alter.add_columns(Schema.from_arrow(new).fields)
+
+    def _publish(self, spec: TableSpec, key: str, staged: Staged) -> list[AddAction | RemoveAction]:
+        """Brings staged files into the table's folder, where nobody sees them until they are committed."""
+        folder = f"{spec.partition_by}={key}/" if spec.partition_by else ""
+        return [
+            AddAction(
+                path=folder + file.path.name,
+                size=publish(file.path, self.uri(spec.name), folder + file.path.name),
+                partition_values={spec.partition_by: key} if spec.partition_by else {},
+                modification_time=int(time.time() * 1000),
+                data_change=True,
+                stats=file.stats,
+            )
+            for file in staged.files
+        ]
+
+    @retry(
+        retry=retry_if_exception_type(CommitFailedError),  # another tool, such as a compaction, was quicker
+        stop=stop_after_attempt(5),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
+    def _write(
+        self, spec: TableSpec, adds: list[AddAction | RemoveAction], keys: list[str], said: dict[str, str]
+    ) -> int:
+        table = self._require(spec.name)
+        table.create_write_transaction(
+            adds,
+            mode="overwrite",
+            schema=table.schema(),
+            partition_by=[spec.partition_by] if spec.partition_by else None,
+            partition_filters=[(spec.partition_by, "in", keys)] if spec.partition_by else None,
+            commit_properties=CommitProperties(custom_metadata=said),
+        )
+        return self._require(spec.name).version()
+
+    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.uri(table), version=version)
+        except TableNotFoundError:
+            return None
+
+    def _require(self, table: str, version: int | None = None) -> DeltaTable:
+        found = self._open(table, version)
+        if found is None:
+            raise TableMissing(
+                f"table {table!r} does not exist in the lake {self.root} yet: "
+                f"materialize the asset {table} first"
+            )
+        return found
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """A private folder on the lake's own disk, so that publishing is a rename; gone afterwards."""
+        remote = is_remote(self.root)
+        parent = Path(tempfile.gettempdir() if remote else self.root) / ".staging"
+        folder = parent / uuid.uuid4().hex
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise LakeNotWritable(
+                f"the lake's folder {parent.parent} cannot be written ({error.strerror}): make it writable, "
+                "or set ENGAGEMENT_LAKE to a folder that is"
+            ) from None
+        try:
+            _sweep(parent)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    for folder in parent.iterdir():
+        with suppress(FileNotFoundError):  # another run sweeps as well
+            if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""How each table is stored: its columns, what its partitions are, and the order of rows in them.
+
+Here: one line per kind of table. Not here: where tables lie (`settings`, `lake`) and the promises about their
+values (`contracts.tables`).
+"""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.core import frames
+from engagement_pipeline.storage.tables import TableSpec
+
+PROVENANCE = frozenset({"received_at", "batch", "row_number"})
+"""Which delivery of an event was the first changes with the order of deliveries, the event does not."""
+
+
+def table_spec(name: str, catalog: Catalog) -> TableSpec:
+    """The table of that name, such as `events/web` or `persons`. KeyError for a kind there is none of."""
+    return _KINDS[name.partition("/")[0]](name, catalog)
+
+
+def _fixed(
+    schema: pl.Schema, partition_by: str | None, *sort_by: str
+) -> Callable[[str, Catalog], TableSpec]:
+    return lambda name, catalog: TableSpec(name, schema, partition_by, sort_by)
+
+
+def _events(name: str, catalog: Catalog) -> TableSpec:
+    order = ("person_id", "occurred_at", "event_id")
+    return TableSpec(name, frames.event_schema(catalog), "event_date", order, PROVENANCE)
+
+
+def _conflicts(name: str, catalog: Catalog) -> TableSpec:
+    return TableSpec(name, frames.CONFLICTS, "event_date", ("event_id", "occurred_at", "content_hash"))
+
+
+def _persons(name: str, catalog: Catalog) -> TableSpec:
+    return TableSpec(name, frames.person_schema(catalog), None, ("person_id", "valid_from"))
+
+
+_KINDS: dict[str, Callable[[str, Catalog], TableSpec]] = {
+    "landed": _fixed(frames.LANDED, "batch", "row_number"),
+    "rejected": _fixed(frames.REJECTED, "batch", "row_number", "rule"),
+    "events": _events,
+    "conflicts": _conflicts,
+    "persons": _persons,
+    # Measure first: a score reads a few of many measures, and skips the row groups of the others.
+    "daily_measures": _fixed(frames.DAILY_MEASURES, "event_date", "measure", "person_id"),
+    "measure_coverage": _fixed(frames.MEASURE_COVERAGE, "event_date", "measure"),
+    "points": _fixed(frames.POINTS, "as_of", "person_id"),
+    "references": _fixed(frames.REFERENCES, "effective_from", "points"),
+    "scores": _fixed(frames.SCORES, "as_of", "person_id"),
+    "segments": _fixed(frames.SEGMENTS, "as_of", "person_id"),
+    "audiences": _fixed(frames.AUDIENCES, "as_of", "person_id"),
+}

@@ -1,0 +1,190 @@
+"""Rows on their way into a table: split by partition, validated, digested and written to a private folder.
+
+Here: everything that happens before a commit, in memory bounded by one partition (or, for one partition
+that comes in pieces, by one piece). Not here: locks, versions and commits (`lake`).
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+import polars_hash as plh
+
+from engagement_pipeline.storage.tables import ForeignRows, OverlappingFrames, TableSpec, conform
+
+Frames = pl.LazyFrame | pl.DataFrame | Iterable[pl.DataFrame]
+Validate = Callable[[pl.DataFrame], None]
+
+SPILL_ROWS = 2_000_000
+"""Rows of several partitions held in memory before they are spilled, split by partition."""
+BATCH_ROWS = 250_000
+ROW_GROUP = 200_000
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A parquet file without the partition column."""
+
+    path: Path
+    rows: int
+    stats: str
+    """Delta's statistics, as JSON."""
+
+
+@dataclass
+class Staged:
+    """The new content of one partition."""
+
+    rows: int = 0
+    hashes: int = 0
+    files: list[StagedFile] = field(default_factory=list)
+    columns: str = ""
+
+    @property
+    def data_version(self) -> str:
+        """Digest of the columns and the set of rows; the same however rows are ordered or cut into files."""
+        return sha256(f"{self.columns}:{self.rows}:{self.hashes}".encode()).hexdigest()[:16]
+
+
+def stage(
+    spec: TableSpec, frames: Frames, keys: Sequence[str], folder: Path, validate: Validate | None
+) -> dict[str, Staged]:
+    """Writes the frames below `folder`: partition key -> its new content, also for keys without rows.
+
+    One partition that comes as an iterable is written frame by frame: the frames must follow one another in
+    the order of `sort_by`. Everything else is validated partition by partition.
+    Raises WrongSchema, ForeignRows, OverlappingFrames, and what `validate` raises.
+    """
+    staged = {key: Staged(columns=_columns(spec)) for key in keys}
+    for key, frame in _pieces(spec, frames, list(keys), folder):
+        if key not in staged:
+            raise ForeignRows(
+                f"rows for partition {key} of table {spec.name!r} came with a run for {_some(keys)}: "
+                "the step that made them must keep to its partitions"
+            )
+        if frame.height:
+            if validate is not None:
+                validate(frame)
+            _write(spec, frame, staged[key], folder)
+    return staged
+
+
+def _pieces(
+    spec: TableSpec, frames: Frames, keys: list[str], folder: Path
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """(partition, sorted conformed rows): one piece a partition, or one per frame for a single partition."""
+    if isinstance(frames, pl.DataFrame | pl.LazyFrame):
+        lazy = conform(frames.lazy(), spec)
+        if isinstance(frames, pl.DataFrame) or len(keys) == 1:
+            for key, rows in _split(spec, lazy.collect()):
+                yield key, _sorted(spec, rows)
+            return
+        frames = lazy.collect_batches(chunk_size=BATCH_ROWS, maintain_order=False)
+    elif len(keys) == 1:
+        yield from _in_order(spec, frames)
+        return
+    yield from _gathered(spec, frames, folder / "spilled")
+
+
+def _in_order(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> Iterator[tuple[str, pl.DataFrame]]:
+    last: pl.DataFrame | None = None
+    for each in frames:
+        frame = _sorted(spec, conform(each.lazy(), spec).collect())
+        if frame.is_empty():
+            continue
+        if spec.sort_by and last is not None:
+            edge = pl.concat([last, frame.head(1).select(spec.sort_by)])
+            if not edge.equals(edge.sort(spec.sort_by, nulls_last=False, maintain_order=True)):
+                raise OverlappingFrames(
+                    f"the frames for table {spec.name!r} overlap in {list(spec.sort_by)}: each must begin "
+                    "after the last row of the one before, or grain cannot be checked piece by piece"
+                )
+        last = frame.tail(1).select(spec.sort_by) if spec.sort_by else None
+        yield from _split(spec, frame)
+
+
+def _gathered(
+    spec: TableSpec, frames: Iterable[pl.DataFrame], folder: Path
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Gathers rows by partition, spilling to disk when there are many."""
+    spilled: dict[str, list[Path]] = {}
+    held: list[pl.DataFrame] = []
+    for each in frames:
+        held.append(conform(each.lazy(), spec).collect())
+        if sum(frame.height for frame in held) >= SPILL_ROWS:
+            folder.mkdir(exist_ok=True)
+            for key, frame in _split(spec, pl.concat(held)):
+                path = folder / f"{uuid.uuid4().hex}.arrow"
+                frame.write_ipc(path)
+                spilled.setdefault(key, []).append(path)
+            held = []
+    rest = dict(_split(spec, pl.concat([spec.schema.to_frame(), *held])))
+    for key in sorted({*spilled, *rest}):
+        parts = [pl.read_ipc(path) for path in spilled.get(key, [])]
+        yield key, _sorted(spec, pl.concat([*parts, *([rest[key]] if key in rest else [])]))
+        for path in spilled.get(key, []):
+            path.unlink()
+
+
+def _split(spec: TableSpec, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    if spec.partition_by is None:
+        yield "all", frame
+        return
+    for (key,), rows in frame.partition_by(spec.partition_by, as_dict=True, maintain_order=True).items():
+        if key is None:
+            raise ForeignRows(f"{rows.height} rows for table {spec.name!r} have no {spec.partition_by}")
+        yield str(key), rows
+
+
+def _sorted(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.sort(spec.sort_by, maintain_order=True) if spec.sort_by else frame
+
+
+def _write(spec: TableSpec, frame: pl.DataFrame, into: Staged, folder: Path) -> None:
+    path = folder / f"part-{uuid.uuid4().hex}.parquet"
+    stored = frame.drop(spec.partition_by) if spec.partition_by else frame
+    stored.write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+    into.files.append(StagedFile(path, frame.height, _stats(spec, frame)))
+    into.rows += frame.height
+    into.hashes += _hashes(spec, frame)
+
+
+def _hashes(spec: TableSpec, frame: pl.DataFrame) -> int:
+    """Sum of the rows' 64-bit hashes; in 128 bits no number of rows can overflow it."""
+    columns = [pl.col(name) for name in spec.schema if name not in spec.provenance]
+    total: int = frame.select(plh.hash_rows(columns).nchash.xxh3_64().cast(pl.Int128).sum()).item()
+    return total
+
+
+def _columns(spec: TableSpec) -> str:
+    return json.dumps([[n, str(kind)] for n, kind in spec.schema.items() if n not in spec.provenance])
+
+
+def _stats(spec: TableSpec, frame: pl.DataFrame) -> str:
+    """Bounds of the first sort column: readers skip files by them, parquet's own statistics do the rest."""
+    stats: dict[str, object] = {"numRecords": frame.height}
+    first = spec.sort_by[0] if spec.sort_by else None
+    if first and first != spec.partition_by and frame.schema[first] in (pl.String, pl.Int64, pl.Date):
+        column = frame[first]
+        if not column.null_count():
+            low, high = column[0], column[-1]
+            plain = not isinstance(low, str) or (low + high).isascii()
+            if plain:  # readers order text by bytes or by characters; for ASCII both are the same
+                stats |= {
+                    "minValues": {first: _json(low)},
+                    "maxValues": {first: _json(high)},
+                    "nullCount": {first: 0},
+                }
+    return json.dumps(stats)
+
+
+def _json(value: object) -> object:
+    return value if isinstance(value, int | str) else str(value)
+
+
+def _some(keys: Sequence[str]) -> str:
+    return f"{keys[0]} … {keys[-1]}" if len(keys) > 2 else ", ".join(keys)
