@@ -6,15 +6,17 @@ several with one id does (`core.events`), and where rows come from (`events`).
 
 from collections.abc import Callable, Collection
 from datetime import date
+from functools import partial
 
 import polars as pl
 import polars_hash as plh
 
-from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, PropertyType, Source
+from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, Source
 from engagement_pipeline.core.frames import event_schema
 from engagement_pipeline.ingestion.decode import decode
-from engagement_pipeline.ingestion.values import as_boolean, as_number, as_time, as_type, field_text
+from engagement_pipeline.ingestion.values import as_boolean, as_number, as_type, field_text, read_times
 
+PASSED_ON = ["session_id", "campaign_id", "message_id"]
 FROM = "from."
 TEXT = "text."
 NO_ID = ["", "null", "none", "nan", "undefined"]
@@ -41,45 +43,49 @@ def canonical_events(
     fields, malformed = decode(
         landed["raw"], [origin.path for origin in origins if origin.path], nested=source.format != "csv"
     )
-    zone = catalog.project.timezone
     rows = landed.with_columns(
         *(field.alias(FROM + field.name) for field in fields), malformed.alias("malformed")
     ).with_columns(
-        event=_text(mapping.event),
-        occurred_at=as_time(_text(mapping.occurred_at), mapping.occurred_at, zone),
+        _text(mapping.event).alias("event"), _text(mapping.occurred_at).alias(TEXT + "occurred_at")
     )
-    rows = rows.with_columns(event_date=pl.col("occurred_at").dt.convert_time_zone(zone).dt.date())
+    rows = _dated(rows, mapping.occurred_at, catalog.project.timezone)
     if days is not None:
         rows = rows.filter(pl.col("event_date").is_in(list(days)))
-    typed = {
-        "value": _value(mapping, catalog),
+    typed: dict[str, tuple[pl.Expr, Callable[[pl.Expr], pl.Expr]]] = {
+        "value": (_value(mapping, catalog), as_number),
+        "is_machine": (_optional(mapping.is_machine), as_boolean),
         **{
-            name: _property(name, origin, catalog.properties[name], catalog)
+            name: (_property(name, origin, catalog), partial(as_type, kind=catalog.properties[name]))
             for name, origin in properties.items()
         },
-        "is_machine": _cast(mapping.is_machine, as_boolean),
     }
-    texts = {"occurred_at": _text(mapping.occurred_at), **{name: text for name, (text, _) in typed.items()}}
-    content = plh.col("raw").chash.sha2_256().str.head(HASH_CHARACTERS)
+    # The texts stand in columns of their own first: they are read twice, and most have nothing unreadable.
+    rows = rows.with_columns(text.alias(TEXT + name) for name, (text, _) in typed.items()).with_columns(
+        _content_hash().alias("content_hash"),
+        *(read(pl.col(TEXT + name)).alias(name) for name, (_, read) in typed.items()),
+    )
+    texts = ["occurred_at", *typed]
+    unread = [name for name in texts if rows[name].null_count() > rows[TEXT + name].null_count()]
     rows = rows.with_columns(
-        event_id=content if mapping.event_id is None else _id(mapping.event_id),
-        person_id=_id(mapping.person_id),
-        channel=_channel(mapping, catalog),
-        unit=_of_event({name: event.unit for name, event in catalog.events.items()}),
-        **{name: _optional(getattr(mapping, name)) for name in ("session_id", "campaign_id", "message_id")},
-        **{name: value for name, (_, value) in typed.items()},
+        pl.col("content_hash").alias("event_id") if mapping.event_id is None else _id("event_id", mapping),
+        _id("person_id", mapping),
+        _channel(mapping, catalog).alias("channel"),
+        _of_event({name: event.unit for name, event in catalog.events.items()}).alias("unit"),
+        *(_optional(getattr(mapping, name)).alias(name) for name in PASSED_ON),
+        *(pl.when(pl.col(name).is_null()).then(TEXT + name).alias(TEXT + name) for name in unread),
+        pl.col("is_machine").fill_null(False),
         properties=pl.col("raw"),
-        content_hash=content,
-        **{TEXT + name: text for name, text in texts.items()},
     )
-    rows = rows.with_columns(
-        pl.when(pl.col(name).is_null()).then(pl.col(TEXT + name)).alias(TEXT + name) for name in texts
+    return rows.select(
+        *(pl.col(name).cast(kind) for name, kind in event_schema(catalog).items()),
+        *("file", "raw", "malformed"),
+        *(TEXT + name for name in unread),
     )
-    unread = [TEXT + name for name in texts if rows[TEXT + name].null_count() < rows.height]
-    schema = event_schema(catalog)
-    return rows.with_columns(pl.col("is_machine").fill_null(False)).select(
-        *(pl.col(name).cast(kind) for name, kind in schema.items()), "file", "raw", "malformed", *unread
-    )
+
+
+def _dated(rows: pl.DataFrame, origin: Origin, zone: str) -> pl.DataFrame:
+    times = read_times(rows[TEXT + "occurred_at"], origin, zone).alias("occurred_at")
+    return rows.with_columns(times, event_date=times.dt.convert_time_zone(zone).dt.date())
 
 
 def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -131,9 +137,13 @@ def _optional(origin: Origin | None) -> pl.Expr:
     return pl.lit(None, dtype=pl.String) if origin is None else _text(origin)
 
 
-def _id(origin: Origin) -> pl.Expr:
-    text = _text(origin)
-    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
+def _id(column: str, mapping: EventMapping) -> pl.Expr:
+    text = _text(getattr(mapping, column))
+    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text).alias(column)
+
+
+def _content_hash() -> pl.Expr:
+    return plh.col("raw").chash.sha2_256().str.head(HASH_CHARACTERS)
 
 
 def _of_event(values: dict[str, str | None]) -> pl.Expr:
@@ -147,21 +157,14 @@ def _channel(mapping: EventMapping, catalog: Catalog) -> pl.Expr:
     return planned if mapping.channel is None else pl.coalesce(_text(mapping.channel), planned)
 
 
-def _cast(origin: Origin | None, reader: Callable[[pl.Expr], pl.Expr]) -> tuple[pl.Expr, pl.Expr]:
-    text = _optional(origin)
-    return text, reader(text)
-
-
-def _value(mapping: EventMapping, catalog: Catalog) -> tuple[pl.Expr, pl.Expr]:
+def _value(mapping: EventMapping, catalog: Catalog) -> pl.Expr:
     valued = [name for name, event in catalog.events.items() if event.unit is not None]
-    text = _only_for(valued, catalog, _optional(mapping.value))
-    return text, as_number(text)
+    return _only_for(valued, catalog, _optional(mapping.value))
 
 
-def _property(name: str, origin: Origin, kind: PropertyType, catalog: Catalog) -> tuple[pl.Expr, pl.Expr]:
+def _property(name: str, origin: Origin, catalog: Catalog) -> pl.Expr:
     declaring = [event for event, spec in catalog.events.items() if name in spec.properties]
-    text = _only_for(declaring, catalog, _text(origin))
-    return text, as_type(text, kind)
+    return _only_for(declaring, catalog, _text(origin))
 
 
 def _only_for(events: list[str], catalog: Catalog, text: pl.Expr) -> pl.Expr:
