@@ -9,7 +9,15 @@ import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Channel = Literal[
     "email", "push", "sms", "in_app", "web", "app", "social", "offline", "commerce", "survey", "support"
@@ -40,9 +48,9 @@ Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 
 
 class Spec(BaseModel):
-    """A part of the catalog: unknown keys are errors, values never change after loading."""
+    """A part of the catalog: unknown keys are errors, numbers finite, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 # --- project.yaml -----------------------------------------------------------------------------------
@@ -317,6 +325,19 @@ class Score(Spec):
     bands: dict[Name, Band] = {}
     applies_to: str | None = None
     """A condition on the profile; everyone else is unscored, which is not zero."""
+
+    @field_validator("bands")
+    @classmethod
+    def _top_is_inside(cls, bands: dict[str, Band], info: ValidationInfo) -> dict[str, Band]:
+        """`[7, 10]` on a scale up to 10 holds the 10, which no band above could."""
+        scale: Scale | None = info.data.get("scale")
+        top = scale.range[1] if scale and scale.range else None
+        return {
+            name: band.model_copy(update={"include_to": True})
+            if band.to is not None and band.to == top and "include_to" not in band.model_fields_set
+            else band
+            for name, band in bands.items()
+        }
 
 
 # --- segments/ and campaigns/ -----------------------------------------------------------------------

@@ -1,0 +1,148 @@
+"""A catalog's folder as read: what is fine, what is broken, and which names the broken parts declare.
+
+Here: finding files, reading each by itself, keeping lines for `lint`. A broken file never hides the
+issues of another, and a name it declares counts as declared. Not here: checks across files (`lint`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import ValidationError
+
+from engagement_pipeline.catalog.issues import Issue, did_you_mean, nearest
+from engagement_pipeline.catalog.reader import Document, Key, read
+from engagement_pipeline.catalog.specs import (
+    Campaign,
+    Event,
+    Project,
+    Score,
+    Segment,
+    Source,
+    Spec,
+    TrackingPlan,
+)
+from engagement_pipeline.catalog.validation import validate
+
+S = TypeVar("S", bound=Spec)
+S_co = TypeVar("S_co", bound=Spec, covariant=True)
+
+FOLDERS: dict[str, type[Spec]] = {
+    "sources": Source,
+    "scores": Score,
+    "segments": Segment,
+    "campaigns": Campaign,
+}
+"""The folders of a catalog; a file in one declares one definition, its name under the singular."""
+
+
+@dataclass(frozen=True)
+class Declared(Generic[S_co]):
+    """One definition: where it stands, and what it says unless that is broken."""
+
+    name: str
+    spec: S_co | None
+    document: Document
+    at: Key = ()
+
+    def line(self, *key: str | int) -> int:
+        """The line of a part of the definition."""
+        return self.document.line((*self.at, *key))
+
+    def issue(self, message: str, *key: str | int, level: Literal["error", "warning"] = "error") -> Issue:
+        """An issue with a part of the definition."""
+        return Issue(self.document.file, self.line(*key), message, level)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All of a folder; `issues` are those of single files."""
+
+    project: Declared[Project]
+    events: Sequence[Declared[Event]]
+    events_known: bool
+    """False where events.yaml cannot be read: then any event may be in it."""
+    sources: Sequence[Declared[Source]]
+    scores: Sequence[Declared[Score]]
+    segments: Sequence[Declared[Segment]]
+    campaigns: Sequence[Declared[Campaign]]
+    issues: Sequence[Issue]
+
+
+def read_draft(folder: Path) -> Draft:
+    """Read every file of a catalog. Never raises for what is in the folder, or missing from it."""
+    issues: list[Issue] = []
+    project_file, project = _read(folder, "project.yaml", Project, issues)
+    events_file, plan = _read(folder, "events.yaml", TrackingPlan, issues)
+    found: dict[str, list[Declared[Any]]] = {kind: [] for kind in FOLDERS}
+    for file in sorted(_yaml_files(folder)):
+        kind = file.rpartition("/")[0]
+        if kind in FOLDERS:
+            document, spec = _read(folder, file, FOLDERS[kind], issues)
+            found[kind].append(Declared(_name(document, kind[:-1]), spec, document))
+        elif file not in ("project.yaml", "events.yaml"):
+            issues.append(Issue(file, 1, _misplaced(kind)))
+    return Draft(
+        project=Declared("project", project, project_file),
+        events=_events(events_file, plan),
+        events_known=isinstance((events_file.data or {}).get("events"), dict),
+        **found,
+        issues=issues,
+    )
+
+
+def _yaml_files(folder: Path) -> Iterator[str]:
+    for path in (*folder.rglob("*.yaml"), *folder.rglob("*.yml")):
+        file = path.relative_to(folder)
+        if not any(part.startswith(".") for part in file.parts):
+            yield file.as_posix()
+
+
+def _misplaced(folder: str) -> str:
+    if not folder:
+        return "belongs to nothing; a catalog has project.yaml, events.yaml and the folders " + ", ".join(
+            FOLDERS
+        )
+    inside = folder.partition("/")[0]
+    if inside in FOLDERS:
+        return f"is not read; definitions stand directly in {inside}/"
+    return f"is not read; the folders are {', '.join(FOLDERS)}{did_you_mean(inside, FOLDERS)}"
+
+
+def _read(folder: Path, file: str, model: type[S], issues: list[Issue]) -> tuple[Document, S | None]:
+    document = read(folder / file, file)
+    issues += document.issues
+    if document.data is None:
+        return document, None
+    spec, wrong = validate(model, document)
+    issues += wrong
+    return document, None if document.issues else spec
+
+
+def _name(document: Document, key: str) -> str:
+    """What a definition is called, or probably is where it cannot be read."""
+    if document.data is None:
+        found = re.search(rf"^{key}:\s*([a-z][a-z0-9_]*)\s*(#|$)", document.text, re.MULTILINE)
+        return found[1] if found else PurePath(document.file).stem
+    name = document.data.get(key) or document.data.get(nearest(key, document.data) or "")
+    return name if isinstance(name, str) else PurePath(document.file).stem
+
+
+def _events(document: Document, plan: TrackingPlan | None) -> list[Declared[Event]]:
+    """Every event of the plan; where one is broken the others still count."""
+    written = (document.data or {}).get("events")
+    names = written if isinstance(written, dict) else {}
+    return [
+        Declared(name, plan.events[name] if plan else _event(names[name]), document, ("events", name))
+        for name in names
+    ]
+
+
+def _event(data: object) -> Event | None:
+    try:
+        return Event.model_validate_json(json.dumps(data), strict=True)
+    except ValidationError:
+        return None  # validating the whole file told what is wrong

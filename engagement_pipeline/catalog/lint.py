@@ -1,0 +1,30 @@
+"""All that is wrong with a catalog, at once.
+
+Here: the list of the rules across files, and running them. Not here: the rules (`lint_plan`, `lint_scores`,
+`lint_people`), and what one file may say (`specs`, `validation`).
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from engagement_pipeline.catalog import lint_people, lint_plan, lint_scores
+from engagement_pipeline.catalog.draft import Draft, read_draft
+from engagement_pipeline.catalog.issues import Issue
+
+RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
+    *lint_plan.RULES,
+    *lint_scores.RULES,
+    *lint_people.RULES,
+)
+
+
+def lint(folder: Path) -> list[Issue]:
+    """Every error and warning of a catalog, by file and line; empty when there is nothing to say."""
+    return check(folder)[1]
+
+
+def check(folder: Path) -> tuple[Draft, list[Issue]]:
+    """The catalog as read, and `lint` of it."""
+    draft = read_draft(folder)
+    found = [issue for rule in RULES for issue in rule(draft)]
+    return draft, sorted({*draft.issues, *found})
