@@ -74,6 +74,12 @@ class Draft:
 
 def read_draft(folder: Path) -> Draft:
     """Read every file of a catalog. Never raises for what is in the folder, or missing from it."""
+    if not folder.is_dir():
+        missing = Issue(
+            folder.as_posix(), 1, "is no folder; `engagement init DIR` writes a catalog to start from"
+        )
+        nothing: Declared[Project] = Declared("project", None, Document(missing.file))
+        return Draft(nothing, [], False, [], [], [], [], [missing])
     issues: list[Issue] = []
     project_file, project = _read(folder, "project.yaml", Project, issues)
     events_file, plan = _read(folder, "events.yaml", TrackingPlan, issues)

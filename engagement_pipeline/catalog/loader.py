@@ -19,7 +19,7 @@ S = TypeVar("S", bound=Spec)
 
 
 def catalog_folder() -> Path:
-    """The folder that ENGAGEMENT_CATALOG names; the packaged example without it."""
+    """The catalog folder that ENGAGEMENT_CATALOG names; the packaged example without it."""
     chosen = os.environ.get("ENGAGEMENT_CATALOG")
     return Path(chosen) if chosen else Path(__file__).parents[1] / "example" / "catalog"
 

@@ -41,6 +41,8 @@ def read(path: Path, file: str) -> Document:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         return _unreadable(file, 1, f"is not UTF-8 text (byte {error.start}); save it as UTF-8")
+    except FileNotFoundError:
+        return _unreadable(file, 1, "is missing")
     except OSError as error:
         return _unreadable(file, 1, f"cannot be opened: {error.strerror}")
     try:

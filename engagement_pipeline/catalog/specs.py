@@ -7,7 +7,7 @@ definition computes (`core`).
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -43,14 +43,22 @@ def _share(value: object) -> object:
     return value
 
 
-Days = Annotated[int, BeforeValidator(_days), Field(ge=1, le=3650)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+_DaysText = Annotated[str, Field(pattern=r"^\d+[dw]$", examples=["30d", "4w"])]
+_ShareText = Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*%$", examples=["10%"])]
+Days = Annotated[
+    Annotated[int, Field(ge=1, le=3650)],
+    BeforeValidator(_days, json_schema_input_type=Annotated[int, Field(ge=1, le=3650)] | _DaysText),
+]
+Share = Annotated[
+    Annotated[float, Field(ge=0, le=1)],
+    BeforeValidator(_share, json_schema_input_type=Annotated[float, Field(ge=0, le=1)] | _ShareText),
+]
 
 
 class Spec(BaseModel):
     """A part of the catalog: unknown keys are errors, numbers finite, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 # --- project.yaml -----------------------------------------------------------------------------------
@@ -156,7 +164,8 @@ def _field(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
-MappedField = Annotated[Origin, BeforeValidator(_field)]
+MappedField = Annotated[Origin, BeforeValidator(_field, json_schema_input_type=str | Origin)]
+"""An origin; a text is its path."""
 
 
 class EventMapping(Spec):
@@ -294,8 +303,19 @@ class Scale(Spec):
         return self
 
 
+def _or_pair(schema: dict[str, Any]) -> None:
+    """JSON Schema of a band: the two edges, or the keys."""
+    edge = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+    pair = {"type": "array", "items": edge, "minItems": 2, "maxItems": 2}
+    keys = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [pair, keys]
+
+
 class Band(Spec):
     """A named interval of the scale: lower edge included, upper edge not, unless said otherwise."""
+
+    model_config = ConfigDict(json_schema_extra=_or_pair)
 
     from_: Annotated[float | None, Field(alias="from")] = None
     to: float | None = None
