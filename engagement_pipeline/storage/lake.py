@@ -8,8 +8,8 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.locks import Held, lock
 from engagement_pipeline.storage.publish import publish
 from engagement_pipeline.storage.settings import is_remote
-from engagement_pipeline.storage.staging import Frames, Staged, Validate, stage
+from engagement_pipeline.storage.staging import Frames, StagedPartition, StagedTable, Validate, stage
 from engagement_pipeline.storage.tables import (
     WHOLE,
     Commit,
@@ -89,11 +89,11 @@ class Lake:
         """The table, or some of its partitions, lazily; only files of these partitions are opened.
 
         Raises TableMissing, and MissingPartitions for one never written, unless `allow_missing`. With
-        `version` the table as it was then (and partitions missing at that version are not noticed).
+        `version` the table as it was then (a partition first written since is empty, not missing).
         """
         found = self._require(table, version)
-        if partitions is not None and version is None and not allow_missing:
-            stored = index.partitions(self.database, table, found)
+        if partitions is not None and not allow_missing:
+            stored = self.partitions(table)
             if missing := [key for key in partitions if key not in stored]:
                 some = ", ".join(missing[:3]) + ("…" if len(missing) > 3 else "")
                 raise MissingPartitions(
@@ -118,22 +118,48 @@ class Lake:
         inputs: Mapping[str, int] | None = None,
         validate: Validate | None = None,
     ) -> Commit:
-        """Replaces the content of these partitions, all of them in one commit or none.
+        """Replaces the content of these partitions, all in one commit or none: `stage`, then `commit`."""
+        return self.commit(self.stage(table, frames, partitions, inputs, validate))
+
+    def stage(
+        self,
+        table: TableSpec,
+        frames: Frames,
+        partitions: Sequence[str] = (WHOLE,),
+        inputs: Mapping[str, int] | None = None,
+        validate: Validate | None = None,
+    ) -> StagedTable:
+        """Writes rows beside the tables, where only a `commit` brings them in.
 
         A partition without rows becomes empty, and counts as written. `inputs` are the versions of the
-        tables that were read; take them *before* reading. `validate` sees every piece before anything is
-        committed (see `staging.stage` for what a piece is) and raises to refuse it.
-        Raises WrongSchema, ForeignRows, StaleInput, LakeNotWritable, LockTimeout, LockLost; whatever is
-        raised, the table is as it was.
+        tables that were read; take them *before* reading. `validate` sees every piece (see `staging.stage`
+        for what a piece is) and raises to refuse it.
+        Raises WrongSchema, ForeignRows, OverlappingFrames, LakeNotWritable; nothing is left behind then.
         """
         keys = check_keys(table, partitions)
-        with self._staging() as folder:
+        folder = self._staging_folder()
+        try:
             staged = stage(table, frames, keys, folder, validate)
-            with lock(self.database, f"table {table.name}") as held:
-                return self._commit(table, staged, dict(inputs or {}), held)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return StagedTable(table, staged, dict(inputs or {}), folder)
+
+    def commit(self, staged: StagedTable, inputs: Mapping[str, int] | None = None) -> Commit:
+        """Puts staged rows in place of what their partitions held, in one commit. `inputs` instead of those
+        given when staging.
+
+        Raises StaleInput, WrongSchema, LockTimeout, LockLost, DatabaseDown; the table is then as it was.
+        """
+        given = dict(staged.inputs if inputs is None else inputs)
+        try:
+            with lock(self.database, f"table {staged.spec.name}") as held:
+                return self._commit(staged.spec, staged.partitions, given, held)
+        finally:
+            staged.discard()
 
     def _commit(
-        self, spec: TableSpec, staged: dict[str, Staged], inputs: dict[str, int], held: Held
+        self, spec: TableSpec, staged: Mapping[str, StagedPartition], inputs: dict[str, int], held: Held
     ) -> Commit:
         self._prepare(spec)
         table = self._require(spec.name)
@@ -217,7 +243,7 @@ class Lake:
         if new:
             found.alter.add_columns(Schema.from_arrow(new).fields)
 
-    def _publish(self, spec: TableSpec, key: str, staged: Staged) -> list[AddAction | RemoveAction]:
+    def _publish(self, spec: TableSpec, key: str, staged: StagedPartition) -> list[AddAction | RemoveAction]:
         """Brings staged files into the table's folder, where nobody sees them until they are committed."""
         folder = f"{spec.partition_by}={key}/" if spec.partition_by else ""
         return [
@@ -267,11 +293,9 @@ class Lake:
             )
         return found
 
-    @contextmanager
-    def _staging(self) -> Iterator[Path]:
-        """A private folder on the lake's own disk, so that publishing is a rename; gone afterwards."""
-        remote = is_remote(self.root)
-        parent = Path(tempfile.gettempdir() if remote else self.root) / ".staging"
+    def _staging_folder(self) -> Path:
+        """A private folder, on the lake's own disk so that publishing is a rename."""
+        parent = Path(tempfile.gettempdir() if is_remote(self.root) else self.root) / ".staging"
         folder = parent / uuid.uuid4().hex
         try:
             folder.mkdir(parents=True)
@@ -280,11 +304,8 @@ class Lake:
                 f"the lake's folder {parent.parent} cannot be written ({error.strerror}): make it writable, "
                 "or set ENGAGEMENT_LAKE to a folder that is"
             ) from None
-        try:
-            _sweep(parent)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        _sweep(parent)
+        return folder
 
 
 def _sweep(parent: Path) -> None:

@@ -5,8 +5,10 @@ that comes in pieces, by one piece). Not here: locks, versions and commits (`lak
 """
 
 import json
+import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -36,7 +38,7 @@ class StagedFile:
 
 
 @dataclass
-class Staged:
+class StagedPartition:
     """The new content of one partition."""
 
     rows: int = 0
@@ -50,16 +52,67 @@ class Staged:
         return sha256(f"{self.columns}:{self.rows}:{self.hashes}".encode()).hexdigest()[:16]
 
 
+@dataclass(eq=False)
+class StagedTable:
+    """The new content of some partitions, validated and on disk, not yet anyone's to see.
+
+    Its folder goes when it is committed or discarded, or with the object.
+    """
+
+    spec: TableSpec
+    partitions: Mapping[str, StagedPartition]
+    inputs: Mapping[str, int]
+    """Table -> version that was read to make it."""
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self._gone = weakref.finalize(self, shutil.rmtree, self.folder, True)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Partition -> rows."""
+        return {key: each.rows for key, each in self.partitions.items()}
+
+    @property
+    def data_versions(self) -> dict[str, str]:
+        """Partition -> digest of its content."""
+        return {key: each.data_version for key, each in self.partitions.items()}
+
+    @property
+    def data_version(self) -> str:
+        """One digest of all partitions; a single one's own."""
+        versions = self.data_versions
+        if len(versions) == 1:
+            return next(iter(versions.values()))
+        return sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()[:16]
+
+    def scan(self) -> pl.LazyFrame:
+        """The staged rows, lazily, until they are committed; for counts and pictures of what will be."""
+        frames = [self.spec.schema.to_frame(eager=False)]
+        for key, partition in self.partitions.items():
+            if files := [file.path for file in partition.files]:
+                rows = pl.scan_parquet(files)
+                if self.spec.partition_by:
+                    kind = self.spec.schema[self.spec.partition_by]
+                    rows = rows.with_columns(pl.lit(key).cast(kind).alias(self.spec.partition_by))
+                frames.append(rows.select(self.spec.schema.names()))
+        return pl.concat(frames)
+
+    def discard(self) -> None:
+        """Removes what was staged."""
+        self._gone()
+
+
 def stage(
-    spec: TableSpec, frames: Frames, keys: Sequence[str], folder: Path, validate: Validate | None
-) -> dict[str, Staged]:
+    spec: TableSpec, frames: Frames, keys: Sequence[str], folder: Path, validate: Validate | None = None
+) -> dict[str, StagedPartition]:
     """Writes the frames below `folder`: partition key -> its new content, also for keys without rows.
 
     One partition that comes as an iterable is written frame by frame: the frames must follow one another in
     the order of `sort_by`. Everything else is validated partition by partition.
     Raises WrongSchema, ForeignRows, OverlappingFrames, and what `validate` raises.
     """
-    staged = {key: Staged(columns=_columns(spec)) for key in keys}
+    staged = {key: StagedPartition(columns=_columns(spec)) for key in keys}
     for key, frame in _pieces(spec, frames, list(keys), folder):
         if key not in staged:
             raise ForeignRows(
@@ -144,7 +197,7 @@ def _sorted(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(spec.sort_by, maintain_order=True) if spec.sort_by else frame
 
 
-def _write(spec: TableSpec, frame: pl.DataFrame, into: Staged, folder: Path) -> None:
+def _write(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, folder: Path) -> None:
     path = folder / f"part-{uuid.uuid4().hex}.parquet"
     stored = frame.drop(spec.partition_by) if spec.partition_by else frame
     stored.write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)

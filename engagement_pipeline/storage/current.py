@@ -1,0 +1,103 @@
+"""The newest scores, memberships and audiences as SQL tables, for tools that read no Delta tables.
+
+They only move forward: a restated older date changes the lake, never these.
+Here: replacing one name's rows in one transaction. Not here: history (the lake has it).
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+import polars as pl
+import sqlalchemy as sa
+
+from engagement_pipeline.storage.database import METADATA, Database
+
+Kind = Literal["scores", "memberships", "audiences"]
+CHUNK = 20_000
+"""Rows sent at once; bounds memory, not correctness."""
+
+AS_OF = sa.Table(
+    "current_as_of",
+    METADATA,
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+)
+SCORES = sa.Table(
+    "current_scores",
+    METADATA,
+    sa.Column("score_name", sa.String(100), primary_key=True),
+    sa.Column("person_id", sa.String(400), primary_key=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("points", sa.BigInteger),
+    sa.Column("score", sa.Float),
+    sa.Column("band", sa.String(100)),
+    sa.Column("state", sa.String(20), nullable=False),
+)
+MEMBERSHIPS = sa.Table(
+    "current_memberships",
+    METADATA,
+    sa.Column("segment_name", sa.String(100), primary_key=True),
+    sa.Column("person_id", sa.String(400), primary_key=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+)
+AUDIENCES = sa.Table(
+    "current_audiences",
+    METADATA,
+    sa.Column("campaign_name", sa.String(100), primary_key=True),
+    sa.Column("person_id", sa.String(400), primary_key=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("decision", sa.String(20), nullable=False),
+    sa.Column("reason", sa.String(200)),
+    sa.Column("variant", sa.String(200)),
+    sa.Column("message", sa.String(200)),
+)
+TABLES: Mapping[Kind, tuple[sa.Table, str]] = {
+    "scores": (SCORES, "score_name"),
+    "memberships": (MEMBERSHIPS, "segment_name"),
+    "audiences": (AUDIENCES, "campaign_name"),
+}
+
+
+def replace_current(database: Database, kind: Kind, name: str, as_of: date, frame: pl.DataFrame) -> bool:
+    """Puts the frame (SCORES, SEGMENTS or AUDIENCES of `core.frames`, one as-of date) in place of the rows
+    of this score, segment or campaign.
+
+    False, and nothing done, when a newer date is stored; the same date is replaced.
+    """
+    table, key = TABLES[kind]
+    columns = [column.name for column in table.columns if column.name not in (key, "as_of")]
+    rows = frame.select(pl.lit(name).alias(key), pl.lit(as_of).alias("as_of"), *columns)
+    mine = (AS_OF.c.kind == kind) & (AS_OF.c.name == name)
+    with database.write() as connection:
+        # Locks the row on PostgreSQL, so that of two writers the second sees what the first stored.
+        stored = connection.scalar(sa.select(AS_OF.c.as_of).where(mine).with_for_update())
+        if stored is None:
+            connection.execute(sa.insert(AS_OF).values(kind=kind, name=name, as_of=as_of))
+        elif stored > as_of:
+            return False
+        else:
+            connection.execute(sa.update(AS_OF).where(mine).values(as_of=as_of))
+        connection.execute(sa.delete(table).where(table.c[key] == name))
+        for part in rows.iter_slices(CHUNK):
+            connection.execute(sa.insert(table), part.to_dicts())
+    return True
+
+
+def read_current(database: Database, kind: Kind, name: str) -> pl.DataFrame:
+    """The stored rows of one score, segment or campaign, by person."""
+    table, key = TABLES[kind]
+    statement = sa.select(table).where(table.c[key] == name).order_by(table.c.person_id)
+    with database.read() as connection:
+        found = connection.execute(statement)
+        return pl.DataFrame(
+            found.fetchall(), schema=list(found.keys()), orient="row", infer_schema_length=None
+        )
+
+
+def current_as_of(database: Database, kind: Kind) -> dict[str, date]:
+    """Name -> date that its current rows stand for."""
+    with database.read() as connection:
+        found = connection.execute(sa.select(AS_OF.c.name, AS_OF.c.as_of).where(AS_OF.c.kind == kind))
+        return {row.name: row.as_of for row in found}

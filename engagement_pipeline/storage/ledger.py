@@ -1,0 +1,172 @@
+"""Which files were landed, and which event days each one touches.
+
+An index of `landed/<source>`, in which every file is one partition named by its fingerprint: lost rows can
+be rebuilt from the table (`rebuild`). Here: that index. Not here: reading files (`ingestion`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Literal
+
+import polars as pl
+import sqlalchemy as sa
+
+from engagement_pipeline.storage.database import METADATA, Database, Instant
+from engagement_pipeline.storage.lake import Lake
+
+FILES = sa.Table(
+    "landed_files",
+    METADATA,
+    sa.Column("source", sa.String(100), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), primary_key=True),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("delta_version", sa.BigInteger),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("days_known", sa.Boolean, nullable=False),
+)
+TOUCHED = sa.Table(
+    "touched_days",
+    METADATA,
+    sa.Column("source", sa.String(100), primary_key=True),
+    sa.Column("batch", sa.String(64), primary_key=True),
+    sa.Column("event_date", sa.Date, primary_key=True),
+    sa.Index("touched_days_by_date", "source", "event_date"),
+)
+SOME = 500
+"""Values in one IN list; SQLite bounds the number of parameters."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One file of a source, landed or refused."""
+
+    source: str
+    fingerprint: str
+    """SHA-256 of its bytes; also the batch in `landed/<source>`."""
+    file: str
+    size: int | None
+    """In bytes; None where it was rebuilt from the lake."""
+    rows: int
+    received_at: datetime
+    delta_version: int | None = None
+    """Version of `landed/<source>` that brought it; None when it failed."""
+    status: Literal["landed", "failed"] = "landed"
+    reason: str | None = None
+    """Why it failed, in words."""
+
+
+class Ledger:
+    """The index of landed files."""
+
+    def __init__(self, database: Database):
+        self.database = database
+
+    def files(self, source: str) -> dict[str, LandedFile]:
+        """Fingerprint -> file, landed and failed, in order of fingerprint."""
+        statement = sa.select(FILES).where(FILES.c.source == source).order_by(FILES.c.fingerprint)
+        with self.database.read() as connection:
+            return {row.fingerprint: _file(row) for row in connection.execute(statement)}
+
+    def landed(self, source: str) -> set[str]:
+        """Fingerprints that need not be landed again; a failed file may be tried again."""
+        return {key for key, file in self.files(source).items() if file.status == "landed"}
+
+    def record(self, file: LandedFile) -> None:
+        """Writes or replaces a file's row; the first `received_at` of a landed file stays.
+
+        A later failure of a file that did land changes nothing.
+        """
+        mine = (FILES.c.source == file.source) & (FILES.c.fingerprint == file.fingerprint)
+        with self.database.write() as connection:
+            old = connection.execute(sa.select(FILES).where(mine)).one_or_none()
+            if old is not None and old.status == "landed":
+                if file.status == "landed":
+                    values = {"delta_version": file.delta_version, "rows": file.rows}
+                    connection.execute(sa.update(FILES).where(mine).values(values))
+                return
+            connection.execute(sa.delete(FILES).where(mine))
+            connection.execute(sa.insert(FILES).values(**asdict(file), days_known=False))
+
+    def touch(self, source: str, days: Mapping[str, Iterable[date]]) -> None:
+        """Records the event days that each batch touches, in place of what was recorded of these batches."""
+        with self.database.write() as connection:
+            for batch, dates in days.items():
+                connection.execute(
+                    sa.delete(TOUCHED).where(TOUCHED.c.source == source, TOUCHED.c.batch == batch)
+                )
+                rows = [{"source": source, "batch": batch, "event_date": day} for day in sorted(set(dates))]
+                if rows:
+                    connection.execute(sa.insert(TOUCHED), rows)
+                mine = (FILES.c.source == source) & (FILES.c.fingerprint == batch)
+                connection.execute(sa.update(FILES).where(mine).values(days_known=True))
+
+    def untouched(self, source: str) -> list[str]:
+        """Landed batches whose event days were never recorded (a run was killed, or the ledger rebuilt)."""
+        statement = sa.select(FILES.c.fingerprint).where(
+            FILES.c.source == source, FILES.c.status == "landed", sa.not_(FILES.c.days_known)
+        )
+        with self.database.read() as connection:
+            return sorted(connection.scalars(statement))
+
+    def batches(self, source: str, days: Sequence[date]) -> list[str]:
+        """Batches that touch any of these event days, sorted."""
+        found: set[str] = set()
+        with self.database.read() as connection:
+            for start in range(0, len(days), SOME):
+                some = TOUCHED.c.event_date.in_(days[start : start + SOME])
+                found.update(
+                    connection.scalars(sa.select(TOUCHED.c.batch).where(TOUCHED.c.source == source, some))
+                )
+        return sorted(found)
+
+    def touched(self, source: str, after_version: int = -1) -> dict[date, int]:
+        """Event day -> newest version of `landed/<source>` that touched it, for batches landed after one."""
+        statement = (
+            sa.select(TOUCHED.c.event_date, sa.func.max(FILES.c.delta_version))
+            .join(FILES, (FILES.c.source == TOUCHED.c.source) & (FILES.c.fingerprint == TOUCHED.c.batch))
+            .where(TOUCHED.c.source == source, FILES.c.delta_version > after_version)
+            .group_by(TOUCHED.c.event_date)
+            .order_by(TOUCHED.c.event_date)
+        )
+        with self.database.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def rebuild(self, source: str, lake: Lake) -> list[str]:
+        """Adds the files that the lake holds and the ledger does not know; gives their fingerprints.
+
+        Sizes are not known then, nor the name of a file without rows; the event days are to be recorded
+        anew (`untouched`).
+        """
+        table = f"landed/{source}"
+        unknown = {
+            key: info for key, info in lake.partitions(table).items() if key not in self.landed(source)
+        }
+        if not unknown:
+            return []
+        found = (
+            lake.scan(table, sorted(unknown))
+            .group_by("batch")
+            .agg(pl.col("file").min(), pl.col("received_at").min())
+            .collect()
+        )
+        rows = {row["batch"]: row for row in found.to_dicts()}
+        empty = {"file": "(no rows)", "received_at": datetime.fromisoformat("1970-01-01T00:00:00+00:00")}
+        for key, info in unknown.items():
+            said = rows.get(key, empty)
+            self.record(
+                LandedFile(
+                    source, key, said["file"], None, info.rows, said["received_at"], info.delta_version
+                )
+            )
+        return sorted(unknown)
+
+
+def _file(row: sa.Row[tuple[object, ...]]) -> LandedFile:
+    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name for it
+    values.pop("days_known")
+    return LandedFile(**values)
