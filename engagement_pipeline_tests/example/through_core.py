@@ -6,7 +6,8 @@ from datetime import date
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog
-from engagement_pipeline.core import audiences, facts, measures, people, plan, points, scores, segments
+from engagement_pipeline.core import audiences, facts, measures, people, plan, scores, segments
+from engagement_pipeline.engines.local import LocalEngine
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
     first = events.group_by("person_id").agg(first_event=pl.col("event_date").min())
     known = people.as_of(people.with_activity(periods, first, project.start_date), as_of).collect()
     plans = plan.plan_scores(catalog)
-    contributed = points.contributions(daily.lazy(), list(plans.values()), as_of).collect()
-    stored = {name: points.points(contributed.lazy(), name, as_of).collect() for name in plans}
+    (stored,) = LocalEngine().points(daily.lazy(), list(plans.values()), as_of)
     scored = {
         name: scores.attach(stored[name].lazy(), known.lazy(), one, as_of).collect()
         for name, one in plans.items()
