@@ -67,6 +67,19 @@ EVENT_PROVENANCE = pl.Schema(
         "row_number": pl.Int64(),
     }
 )
+CONFLICTS = pl.Schema(
+    {
+        "event_date": pl.Date(),
+        "event_id": pl.String(),  # claimed before by an event with other content
+        "occurred_at": UTC_MICROS,
+        "content_hash": pl.String(),
+        "rule": pl.String(),
+        "reason": pl.String(),
+        "raw": pl.String(),
+        "batch": pl.String(),
+        "row_number": pl.Int64(),
+    }
+)
 
 PERSON_BASE = pl.Schema(
     {

@@ -1,0 +1,211 @@
+"""One pandera schema per stored table: what its rows promise to whoever reads them.
+
+Here: columns, types, grain, ranges, allowed words. Not here: which raw rows become events (`events`), and
+what one row cannot show (that a waterfall adds up, that every measure was computed).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import get_args
+
+import pandera.polars as pa
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Catalog, Channel, Score
+from engagement_pipeline.contracts.rules import rule
+from engagement_pipeline.core import frames
+
+STATES = ["scored", "inactive", "unscored", "provisional"]
+DECISIONS = ["send", "hold_out", "suppress"]
+
+Rules = Mapping[str, pl.Expr]
+"""Rule -> what holds for every row; null counts as holding."""
+
+
+def schema_for(table: str, catalog: Catalog) -> pa.DataFrameSchema:
+    """The contract of a stored table, such as `events/web` or `persons`. KeyError where there is none.
+
+    Its checks need rows in memory: use it through `rules.validate`.
+    """
+    kind, _, name = table.partition("/")
+    schema, grain, nullable, rules = _KINDS[kind](name, catalog)
+    columns = {
+        column: pa.Column(dtype, nullable=column in nullable, name=column) for column, dtype in schema.items()
+    }
+    return pa.DataFrameSchema(
+        columns,
+        checks=[rule(label, holds) for label, holds in rules.items()],
+        unique=list(grain),
+        strict=True,
+        name=table,
+    )
+
+
+Contract = tuple[pl.Schema, Sequence[str], Iterable[str], Rules]
+"""Columns, grain, columns that may be null, rules."""
+
+
+def _landed(_name: str, _catalog: Catalog) -> Contract:
+    return frames.LANDED, ["batch", "row_number"], [], {"row_number: from 1": pl.col("row_number") >= 1}
+
+
+def _rejected(_name: str, _catalog: Catalog) -> Contract:
+    rules = {
+        "rule: said": _said("rule"),
+        "reason: said": _said("reason"),
+        "row_number: from 1": pl.col("row_number") >= 1,
+    }
+    return frames.REJECTED, ["batch", "row_number", "rule"], [], rules
+
+
+def _events(_name: str, catalog: Catalog) -> Contract:
+    project = catalog.project
+    needed = {
+        "event_date",
+        "event_id",
+        "person_id",
+        "event",
+        "channel",
+        "occurred_at",
+        "received_at",
+        "is_machine",
+        *frames.EVENT_PROVENANCE,
+    }
+    schema = frames.event_schema(catalog)
+    local = pl.col("occurred_at").dt.convert_time_zone(project.timezone).dt.date()
+    rules = {
+        **{f"{column}: said": _said(column) for column in ("event_id", "person_id")},
+        "channel: known": pl.col("channel").is_in(list(get_args(Channel))),
+        "value: finite and within limits.value": pl.col("value").abs() <= project.limits.value,
+        "event_date: day of occurred_at in the project's zone": pl.col("event_date") == local,
+        "event_date: within the project": _within(project.start_date, project.end_date),
+        **{
+            f"{column}: finite": pl.col(column).is_finite()
+            for column, kind in catalog.properties.items()
+            if kind == "number"
+        },
+    }
+    if not project.keep_unknown_events:
+        rules["event: in the plan"] = pl.col("event").is_in(sorted(catalog.events))
+    # Repeats of an id beyond the horizon are different events, but never on one day.
+    return schema, ["event_date", "event_id"], set(schema) - needed, rules
+
+
+def _conflicts(_name: str, _catalog: Catalog) -> Contract:
+    schema = frames.CONFLICTS
+    return schema, ["event_id", "occurred_at", "content_hash"], set(schema) - set(_CLAIM), {}
+
+
+def _persons(_name: str, catalog: Catalog) -> Contract:
+    schema = frames.person_schema(catalog)
+    facts = [name for name, kind in catalog.profile_columns.items() if kind == "number"]
+    following = pl.col("valid_from").shift(-1).over("person_id", order_by="valid_from")
+    rules = {
+        "person_id: said": _said("person_id"),
+        "valid_to: after valid_from": pl.col("valid_to") > pl.col("valid_from"),
+        "valid_to: before the next period": pl.when(following.is_not_null()).then(
+            (pl.col("valid_to") <= following).fill_null(False)
+        ),
+        **{f"{name}: finite": pl.col(name).is_finite() for name in facts},
+    }
+    return schema, ["person_id", "valid_from"], {"valid_to", *catalog.profile_columns}, rules
+
+
+def _daily_measures(_name: str, _catalog: Catalog) -> Contract:
+    rules = {"quantity: not zero": pl.col("quantity") != 0, "person_id: said": _said("person_id")}
+    return frames.DAILY_MEASURES, ["event_date", "person_id", "measure"], [], rules
+
+
+def _measure_coverage(_name: str, _catalog: Catalog) -> Contract:
+    return frames.MEASURE_COVERAGE, ["event_date", "measure"], [], {"measure: said": _said("measure")}
+
+
+def _points(_name: str, _catalog: Catalog) -> Contract:
+    parts = pl.col("contributions").list
+    rules = {
+        "points: sum of the contributions": _sum_of("points") == pl.col("points"),
+        "contributions: not empty": parts.len() > 0,
+        "contributions: a rule once": parts.eval(pl.element().struct.field("rule")).list.n_unique()
+        == parts.len(),
+        "contributions: complete": ~parts.eval(
+            pl.any_horizontal(pl.element().struct.field(name).is_null() for name in frames.CONTRIBUTION)
+        ).list.any(),
+    }
+    return frames.POINTS, ["as_of", "person_id"], [], rules
+
+
+def _references(_name: str, _catalog: Catalog) -> Contract:
+    rules = {
+        "persons: at least one": pl.col("persons") >= 1,
+        "version: one a date": pl.col("version") == pl.col("version").first().over("effective_from"),
+    }
+    return frames.REFERENCES, ["effective_from", "points_digest", "points"], [], rules
+
+
+def _scores(name: str, catalog: Catalog) -> Contract:
+    score: Score = catalog.scores[name]
+    unscored = pl.col("state") == "unscored"
+    rules = {
+        "state: known": pl.col("state").is_in(STATES),
+        "points: null exactly when unscored": pl.col("points").is_null() == unscored,
+        "score: null exactly when unscored": pl.col("score").is_null() == unscored,
+        "score: finite": pl.col("score").is_finite(),
+        "band: of the definition": pl.col("band").is_in(list(score.bands)),
+        "band: none when unscored": ~unscored | pl.col("band").is_null(),
+    }
+    if score.bands:
+        rules["band: one for every score"] = unscored | pl.col("band").is_not_null()
+    if score.scale.range is not None:
+        low, high = score.scale.range
+        rules["score: within the scale's range"] = pl.col("score").is_between(low, high)
+    return frames.SCORES, ["as_of", "person_id"], ["points", "score", "band", "reference"], rules
+
+
+def _segments(_name: str, _catalog: Catalog) -> Contract:
+    return frames.SEGMENTS, ["as_of", "person_id"], [], {"person_id: said": _said("person_id")}
+
+
+def _audiences(name: str, catalog: Catalog) -> Contract:
+    labels = [variant.label for variant in catalog.campaigns[name].variants]
+    sent, held = pl.col("decision") == "send", pl.col("decision") == "hold_out"
+    rules = {
+        "decision: known": pl.col("decision").is_in(DECISIONS),
+        "reason: given exactly when not sent": pl.col("reason").is_null() == sent,
+        "variant: of the definition": pl.col("variant").is_in(labels),
+        "variant: given when sent or held out": ~(sent | held) | pl.col("variant").is_not_null(),
+        "message: given with the variant": pl.col("message").is_null() == pl.col("variant").is_null(),
+    }
+    return frames.AUDIENCES, ["as_of", "person_id"], ["reason", "variant", "message"], rules
+
+
+def _said(column: str) -> pl.Expr:
+    return pl.col(column).str.strip_chars() != ""
+
+
+def _within(start: date, end: date | None) -> pl.Expr:
+    day = pl.col("event_date")
+    return (day >= start) if end is None else (day >= start) & (day <= end)
+
+
+def _sum_of(part: str) -> pl.Expr:
+    """In 128 bits: a sum that left 64 could seem right."""
+    field = pl.element().struct.field(part).cast(pl.Int128)
+    return pl.col("contributions").list.eval(field).list.sum()
+
+
+_CLAIM = ("event_date", "event_id", "occurred_at", "content_hash")
+
+_KINDS: Mapping[str, Callable[[str, Catalog], Contract]] = {
+    "landed": _landed,
+    "rejected": _rejected,
+    "events": _events,
+    "conflicts": _conflicts,
+    "persons": _persons,
+    "daily_measures": _daily_measures,
+    "measure_coverage": _measure_coverage,
+    "points": _points,
+    "references": _references,
+    "scores": _scores,
+    "segments": _segments,
+    "audiences": _audiences,
+}
