@@ -120,7 +120,7 @@ def email(rng: Rng, people: pl.DataFrame) -> pl.DataFrame:
         )
         for number, (day, topic) in enumerate(zip(weeks, topics, strict=True), 1)
     ]
-    sent = pl.concat(mailings).with_columns(
+    sent = pl.concat(mailings, rechunk=True).with_columns(
         event=pl.lit("email_sent"), message_id=pl.format("m{}", pl.row_index() + 1_000_000)
     )
     # People who unsubscribe or complain get no mail after.
@@ -179,7 +179,7 @@ def _sent(rng: Rng, people: pl.DataFrame, days: range, hour: int, kind: str) -> 
         for number, day in enumerate(days, 1)
     ]
     topics = pick(rng, ["recipes", "sale", "courses"], sum(wave.height for wave in waves))
-    return pl.concat(waves).with_columns(
+    return pl.concat(waves, rechunk=True).with_columns(
         category=topics, message_id=pl.format("{}-{}", pl.lit(kind), pl.row_index() + 1)
     )
 

@@ -100,26 +100,22 @@ def _cut(source: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 def _extras(rng: np.random.Generator, source: str, parts: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Files that come late, twice, empty, or say something else about an event already delivered."""
-    if source == "app":
+    week, month = "2026-04-08", "2026-05"
+    if source == "app" and week in parts:
         # Phones that were offline in the second week report a month later.
-        second = sorted(parts)[1]
-        offline = pl.Series(rng.random(parts[second].height) < 0.25)
-        late = {"2026-05-11_late_phones": parts[second].filter(offline)}
-        return parts | {second: parts[second].filter(~offline)} | late
-    if source == "email":
+        offline = pl.Series(rng.random(parts[week].height) < 0.25)
+        late = {"2026-05-11_late_phones": parts[week].filter(offline)}
+        return parts | {week: parts[week].filter(~offline)} | late
+    if source == "email" and month in parts:
         # The provider's export job ran twice.
-        return parts | {"2026-05_copy": parts["2026-05"]}
-    if source == "shop":
-        # Some orders of May come again with another amount.
-        orders = parts["2026-05"].filter(
-            pl.col("line").str.contains('"kind":"order_completed"', literal=True)
-        )
-        changed = orders.head(14).with_columns(
-            pl.col("line").str.replace(r'"amount":[\d.]+', '"amount":19.99')
-        )
-        return parts | {"2026-05_corrections": changed}
+        return parts | {f"{month}_copy": parts[month]}
+    if source == "shop" and month in parts:
+        # Some orders come again with another amount.
+        is_order = pl.col("line").str.contains('"kind":"order_completed"', literal=True)
+        amount = pl.col("line").str.replace(r'"amount":[\d.]+', '"amount":19.99')
+        return parts | {f"{month}_corrections": parts[month].filter(is_order).head(14).with_columns(amount)}
     if source == "social":
-        return parts | {"2026-07_nothing_yet": parts["2026-06"].clear()}
+        return parts | {"2026-07_nothing_yet": next(iter(parts.values()), pl.DataFrame()).clear()}
     return parts
 
 

@@ -37,7 +37,7 @@ def happen(rng: Rng, people: pl.DataFrame, rate: np.ndarray | pl.Series | float)
     kept = rng.random(len(row)) < _WEEKDAYS[(day + START.weekday()) % 7]
     hour = rng.choice(24, len(row), p=_HOURS / _HOURS.sum())
     seconds = day * 86_400 + hour * 3600 + rng.integers(0, 3600, len(row))
-    return who.with_columns(at=moment(seconds)).filter(pl.Series(kept))
+    return who.with_columns(at=moment(seconds)).filter(pl.Series(kept)).rechunk()
 
 
 def lean(rng: Rng, slope: np.ndarray) -> np.ndarray:
@@ -62,7 +62,8 @@ def later(rng: Rng, moments: pl.DataFrame, mean_hours: float) -> pl.DataFrame:
 
 def some(rng: Rng, moments: pl.DataFrame, share: float | pl.Series | np.ndarray) -> pl.DataFrame:
     """Each with the chance `share`, which may differ from row to row."""
-    return moments.filter(pl.Series(rng.random(moments.height) < np.asarray(share)))
+    # In one chunk: pl.format of polars 2.1 panics on a filtered frame with an empty chunk.
+    return moments.filter(pl.Series(rng.random(moments.height) < np.asarray(share))).rechunk()
 
 
 def sometimes(rng: Rng, frame: pl.DataFrame, text: str, share: float) -> pl.Expr:
