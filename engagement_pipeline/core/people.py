@@ -9,6 +9,9 @@ from datetime import date
 import polars as pl
 
 _STRUCT = "facts of "  # a prefix no column of a catalog can have
+_PERIOD = pl.Schema(
+    {"person_id": pl.String(), "first_seen": pl.Date(), "valid_from": pl.Date(), "valid_to": pl.Date()}
+)
 FIRST_EVENT = pl.Schema({"person_id": pl.String(), "first_event": pl.Date()})
 
 
@@ -20,6 +23,8 @@ def history(snapshots: Mapping[str, pl.LazyFrame], start: date, timezone: str) -
     greatest); the first one of a source counts from `start`. A fact that two sources declare is the first
     source's where it has one. `first_seen` is the day of the first snapshot.
     """
+    if not snapshots:
+        return pl.LazyFrame(schema=_PERIOD)
     frames, facts = [], dict[str, list[pl.Expr]]()
     for source, snapshot in snapshots.items():
         columns = [
@@ -64,11 +69,7 @@ def with_activity(periods: pl.LazyFrame, first_events: pl.LazyFrame, start: date
     periods: as from `history`. first_events: `FIRST_EVENT`. Who has only events gets one period from
     `start` without facts.
     """
-    facts = [
-        name
-        for name in periods.collect_schema().names()
-        if name not in ("person_id", "first_seen", "valid_from", "valid_to")
-    ]
+    facts = [name for name in periods.collect_schema().names() if name not in _PERIOD]
     return (
         periods.join(first_events, on="person_id", how="full", coalesce=True)
         .select(

@@ -103,7 +103,7 @@ def check_points(stored: pl.DataFrame) -> None:
 def _sums(
     daily: pl.LazyFrame, measure: str, window: int, rules: Sequence[CompiledRule], as_of: date
 ) -> pl.LazyFrame:
-    """A row per person with the measure in the window: its quantity, and each rule's capped and weighted sums.
+    """A row per person with the measure in the window: its quantity, each rule's capped and weighted sums.
 
     Rules with the same cap, weight and decay share their sums, whichever score they belong to.
     """

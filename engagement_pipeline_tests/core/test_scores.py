@@ -1,0 +1,95 @@
+import polars as pl
+import pytest
+
+from engagement_pipeline.core.frames import SCORES
+from engagement_pipeline.core.plan import plan_score
+from engagement_pipeline.core.references import HISTOGRAM
+from engagement_pipeline.core.scores import attach, standing
+from engagement_pipeline_tests.core.build import AS_OF, catalog, people, points_of, score
+
+PERCENTILE = {"method": "percentile", "range": [0, 10]}
+REFERENCE = pl.LazyFrame({"points": [0, 10_000], "persons": [5, 5]}, schema=HISTOGRAM)
+
+
+def attached(points, known, histogram=None, version=None, **definition):
+    spec = score(**definition)
+    plan = plan_score(spec, catalog(spec))
+    found = attach(points, known, plan, AS_OF, histogram, version).sort("person_id").collect()
+    assert found.schema == SCORES
+    assert found["definition"].unique().to_list() == [plan.definition]
+    return found
+
+
+def column(frame, name):
+    return dict(frame.select("person_id", name).iter_rows())
+
+
+def test_everyone_known_has_a_row_and_a_state():
+    known = people("a", "b", "c", "d", plan=["pro", "pro", "free", None])
+    found = attached(points_of(a=20_000, c=10_000), known, applies_to="profile.plan = 'pro'")
+    assert column(found, "state") == {"a": "scored", "b": "inactive", "c": "unscored", "d": "unscored"}
+    assert column(found, "points") == {"a": 20_000, "b": 0, "c": None, "d": None}
+    assert column(found, "score") == {"a": 2.0, "b": 0.0, "c": None, "d": None}
+
+
+def test_points_of_zero_are_scored_and_not_inactive():
+    assert column(attached(points_of(a=0), people("a", "b")), "state") == {"a": "scored", "b": "inactive"}
+
+
+def test_somebody_with_points_is_known():
+    assert column(attached(points_of(z=10_000), people("a")), "state") == {"a": "inactive", "z": "scored"}
+
+
+def test_a_frozen_scale_reads_its_reference_and_names_it():
+    found = attached(points_of(a=10_000), people("a", "b"), REFERENCE, "v1", scale=PERCENTILE)
+    assert column(found, "score") == {"a": 7.5, "b": 2.5}
+    assert column(found, "state") == {"a": "scored", "b": "inactive"}
+    assert found["reference"].unique().to_list() == ["v1"]
+
+
+def test_a_frozen_scale_keeps_a_score_when_others_move():
+    before = attached(points_of(a=10_000, b=5_000), people("a", "b"), REFERENCE, "v1", scale=PERCENTILE)
+    after = attached(points_of(a=10_000, b=90_000), people("a", "b", "c"), REFERENCE, "v1", scale=PERCENTILE)
+    assert column(before, "score")["a"] == column(after, "score")["a"]
+
+
+def test_a_frozen_scale_without_a_reference_is_provisional():
+    known = people("a", "b", "c", plan=["pro", "pro", None])
+    found = attached(points_of(a=10_000), known, scale=PERCENTILE, applies_to="profile.plan = 'pro'")
+    assert column(found, "state") == {"a": "provisional", "b": "inactive", "c": "unscored"}
+    assert column(found, "score") == {"a": 7.5, "b": 2.5, "c": None}
+    assert found["reference"].unique().to_list() == ["live"]
+
+
+def test_a_live_scale_reads_the_population_of_the_date_and_is_not_provisional():
+    live = {**PERCENTILE, "reference": "live"}
+    found = attached(points_of(a=10_000), people("a", "b"), REFERENCE, "v1", scale=live)
+    assert column(found, "state") == {"a": "scored", "b": "inactive"}
+    assert found["reference"].unique().to_list() == ["live"]
+
+
+@pytest.mark.parametrize(("population", "expected"), [("known", 8.75), ("active", 5.0)])
+def test_the_definition_says_whether_the_inactive_are_in_the_population(population, expected):
+    scale = {**PERCENTILE, "reference": "live", "population": population}
+    found = attached(points_of(a=10_000), people("a", "b", "c", "d"), scale=scale)
+    assert column(found, "score")["a"] == expected
+
+
+def test_an_absolute_scale_has_no_reference_even_where_one_is_given():
+    found = attached(points_of(a=10_000), people("a"), REFERENCE, "v1")
+    assert (column(found, "score"), found["reference"].to_list()) == ({"a": 1.0}, [None])
+
+
+def test_bands_are_read_off_the_score():
+    found = attached(
+        points_of(a=410_000, b=409_999), people("a", "b"), bands={"low": [None, 41], "high": [41, None]}
+    )
+    assert column(found, "band") == {"a": "high", "b": "low"}
+
+
+def test_nobody_is_known():
+    assert standing(points_of(), people(), None).collect().is_empty()
+    spec = score(scale=PERCENTILE)
+    found = attach(points_of(), people(), plan_score(spec, catalog(spec)), AS_OF).collect()
+    assert found.is_empty()
+    assert found.schema == SCORES

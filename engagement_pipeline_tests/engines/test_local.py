@@ -1,0 +1,91 @@
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from engagement_pipeline.core.frames import DAILY_MEASURES, POINTS
+from engagement_pipeline.core.measures import daily_measures, measures_of
+from engagement_pipeline.core.plan import plan_scores
+from engagement_pipeline.engines.base import Engine
+from engagement_pipeline.engines.local import LocalEngine
+from engagement_pipeline_tests.core.build import AS_OF, ago, catalog, events, score
+
+DEFINITIONS = catalog(
+    score("counts", [{"event": "opened", "weight": 3, "cap": {"per_day": 2}}], decay={"half_life": 7}),
+    score("values", [{"event": "ordered", "weight": 1, "per": 3}, {"event": "opened", "weight": 0.3}]),
+)
+MEASURES = measures_of(DEFINITIONS).values()
+PLANS = list(plan_scores(DEFINITIONS).values())
+EVENTS = events(
+    *(
+        {
+            "person_id": f"p{n * 7 % 23:02}",
+            "event_date": ago(n * 5 % 40),
+            "event": ("opened", "ordered")[n % 2],
+            "value": n * 1.37,
+        }
+        for n in range(500)
+    )
+)
+
+
+def points(buckets, frame):
+    engine: Engine = LocalEngine(buckets)
+    parts = list(engine.points(frame, PLANS, AS_OF))
+    return parts, {plan.name: pl.concat(part[plan.name] for part in parts) for plan in PLANS}
+
+
+@pytest.mark.parametrize("buckets", [2, 3, 7, 23, 1000])
+def test_the_number_of_buckets_changes_nothing_but_the_parts(buckets):
+    daily = daily_measures(EVENTS, MEASURES)
+    parts, found = points(buckets, daily)
+    _, whole = points(1, daily)
+    for name, frame in found.items():
+        assert frame.schema == POINTS
+        assert frame["person_id"].is_sorted()
+        assert_frame_equal(frame, whole[name])
+    assert len(parts) == min(buckets, 23) or len(parts) == -(-23 // -(-23 // buckets))
+
+
+@pytest.mark.parametrize("buckets", [1, 2, 5, 1000])
+def test_measures_come_sorted_in_parts_that_are_the_whole(buckets):
+    found = pl.concat(LocalEngine(buckets).measures(EVENTS, MEASURES))
+    assert found.schema == DAILY_MEASURES
+    assert_frame_equal(
+        found, daily_measures(EVENTS, MEASURES).sort("event_date", "measure", "person_id").collect()
+    )
+
+
+@pytest.mark.parametrize("buckets", [1, 4])
+def test_nothing_to_do_gives_one_empty_part(buckets):
+    nothing = EVENTS.clear()
+    assert [part.is_empty() for part in LocalEngine(buckets).measures(nothing, MEASURES)] == [True]
+    parts, found = points(buckets, daily_measures(nothing, MEASURES))
+    assert len(parts) == 1
+    assert {frame.schema == POINTS for frame in found.values()} == {True}
+
+
+_DIGEST = """
+import hashlib
+from engagement_pipeline_tests.engines.test_local import EVENTS, MEASURES, points
+from engagement_pipeline.core.measures import daily_measures
+found = points(1, daily_measures(EVENTS, MEASURES))[1]
+print(hashlib.sha256("".join(frame.write_json() for frame in found.values()).encode()).hexdigest())
+"""
+
+
+def test_the_number_of_threads_changes_nothing():
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", _DIGEST],
+            env={**os.environ, "POLARS_MAX_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "3")
+    }
+    assert len(digests) == 1
