@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 import sqlalchemy as sa
 
-from engagement_pipeline.storage.database import METADATA, Database
+from engagement_pipeline.storage.database import METADATA, Database, again_if_overtaken
 
 Kind = Literal["scores", "memberships", "audiences"]
 CHUNK = 20_000
@@ -60,6 +60,7 @@ TABLES: Mapping[Kind, tuple[sa.Table, str]] = {
 }
 
 
+@again_if_overtaken
 def replace_current(database: Database, kind: Kind, name: str, as_of: date, frame: pl.DataFrame) -> bool:
     """Puts the frame (SCORES, SEGMENTS or AUDIENCES of `core.frames`, one as-of date) in place of the rows
     of this score, segment or campaign.

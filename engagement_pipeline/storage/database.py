@@ -12,12 +12,19 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
 
 METADATA = sa.MetaData()
+
+again_if_overtaken = retry(
+    retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True
+)
+"""For functions that look whether a row is there and then add it: of two at once, the second looks again."""
+
 SCHEMA_VERSIONS = sa.Table("schema_version", METADATA, sa.Column("version", sa.Integer, primary_key=True))
 
 
@@ -57,6 +64,11 @@ class Database:
     def __init__(self, url: str):
         self._url = sa.make_url(url)
         self._ready = False
+        if self._url.get_backend_name() == "sqlite" and self._url.database in (None, "", ":memory:"):
+            raise DatabaseDown(
+                f"the database {self} would live in memory, where no other process or thread sees its locks: "
+                "name a file, as in sqlite:////folder/engagement.db"
+            )
         try:
             self._engine = sa.create_engine(self._url, **_options(self._url))
         except (NoSuchModuleError, ImportError) as error:
@@ -106,7 +118,7 @@ class Database:
             if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
                 raise
             raise DatabaseDown(
-                f"the database {self} does not answer: {_first_line(error)}. Nothing was changed. Check that "
+                f"the database {self} does not answer: {_first_line(error)}. Check that "
                 "it runs and that ENGAGEMENT_DATABASE_URL is right, then run it again."
             ) from None
 

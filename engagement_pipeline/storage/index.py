@@ -12,7 +12,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 from deltalake import DeltaTable
 
-from engagement_pipeline.storage.database import METADATA, Database
+from engagement_pipeline.storage.database import METADATA, Database, again_if_overtaken
 from engagement_pipeline.storage.tables import PartitionInfo
 
 COMMIT_KEY = "engagement"
@@ -57,14 +57,24 @@ def partitions(database: Database, name: str, table: DeltaTable) -> dict[str, Pa
     for commit in sorted(missed, key=lambda each: each["version"]):
         if commit["version"] > known_to:
             stored |= _read(commit, stored)
-    record(database, name, delta_id, version, stored)
+    record(database, name, delta_id, version, stored, only_newer=True)
     return stored
 
 
+@again_if_overtaken
 def record(
-    database: Database, name: str, delta_id: str, version: int, infos: Mapping[str, PartitionInfo]
+    database: Database,
+    name: str,
+    delta_id: str,
+    version: int,
+    infos: Mapping[str, PartitionInfo],
+    *,
+    only_newer: bool = False,
 ) -> None:
-    """Stores what is known of these partitions; others of the same table stay."""
+    """Stores what is known of these partitions; others of the same table stay.
+
+    Never goes back to an older version; with `only_newer` not over the same version either.
+    """
     mine = TABLES.c.name == name
     with database.write() as connection:
         row = connection.execute(sa.select(TABLES).where(mine)).one_or_none()
@@ -72,8 +82,8 @@ def record(
             connection.execute(sa.delete(PARTITIONS).where(PARTITIONS.c.table_name == name))
             connection.execute(sa.delete(TABLES).where(mine))
             connection.execute(sa.insert(TABLES).values(name=name, delta_id=delta_id, delta_version=version))
-        elif row.delta_version > version:
-            return  # a newer writer was here in between
+        elif row.delta_version > version or (only_newer and row.delta_version == version):
+            return  # another was here in between and knew more
         else:
             connection.execute(sa.update(TABLES).where(mine).values(delta_version=version))
         keys = list(infos)

@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -36,6 +35,7 @@ from engagement_pipeline.storage.tables import (
     TableSpec,
     WrongSchema,
     check_keys,
+    key_value,
 )
 
 ABANDONED_SECONDS = 2 * 24 * 3600
@@ -105,8 +105,8 @@ class Lake:
         if partitions is None or not columns:
             return frame
         kind = frame.collect_schema()[columns[0]]
-        keys = [date.fromisoformat(key) for key in partitions] if kind == pl.Date else list(partitions)
-        return frame.filter(pl.col(columns[0]).is_in(pl.Series(keys, dtype=kind).implode()))
+        keys = pl.Series([key_value(key, kind) for key in partitions], dtype=kind)
+        return frame.filter(pl.col(columns[0]).is_in(keys.implode()))
 
     # --- writing ------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Literal
 import polars as pl
 import sqlalchemy as sa
 
-from engagement_pipeline.storage.database import METADATA, Database, Instant
+from engagement_pipeline.storage.database import METADATA, Database, Instant, again_if_overtaken
 from engagement_pipeline.storage.lake import Lake
 
 FILES = sa.Table(
@@ -76,6 +76,7 @@ class Ledger:
         """Fingerprints that need not be landed again; a failed file may be tried again."""
         return {key for key, file in self.files(source).items() if file.status == "landed"}
 
+    @again_if_overtaken
     def record(self, file: LandedFile) -> None:
         """Writes or replaces a file's row; the first `received_at` of a landed file stays.
 
@@ -92,6 +93,7 @@ class Ledger:
             connection.execute(sa.delete(FILES).where(mine))
             connection.execute(sa.insert(FILES).values(**asdict(file), days_known=False))
 
+    @again_if_overtaken
     def touch(self, source: str, days: Mapping[str, Iterable[date]]) -> None:
         """Records the event days that each batch touches, in place of what was recorded of these batches."""
         with self.database.write() as connection:

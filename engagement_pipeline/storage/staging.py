@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 import polars_hash as plh
 
-from engagement_pipeline.storage.tables import ForeignRows, OverlappingFrames, TableSpec, conform
+from engagement_pipeline.storage.tables import ForeignRows, OverlappingFrames, TableSpec, conform, key_value
 
 Frames = pl.LazyFrame | pl.DataFrame | Iterable[pl.DataFrame]
 Validate = Callable[[pl.DataFrame], None]
@@ -94,7 +94,7 @@ class StagedTable:
                 rows = pl.scan_parquet(files)
                 if self.spec.partition_by:
                     kind = self.spec.schema[self.spec.partition_by]
-                    rows = rows.with_columns(pl.lit(key).cast(kind).alias(self.spec.partition_by))
+                    rows = rows.with_columns(pl.lit(key_value(key, kind), kind).alias(self.spec.partition_by))
                 frames.append(rows.select(self.spec.schema.names()))
         return pl.concat(frames)
 

@@ -6,6 +6,7 @@ Here: plain values and errors. Not here: any access to files or the database.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
@@ -105,6 +106,11 @@ def check_keys(spec: TableSpec, keys: Sequence[str]) -> list[str]:
         if not re.fullmatch(pattern, key):
             raise ValueError(f"{key!r} cannot be a partition of table {spec.name!r}")
     return list(dict.fromkeys(keys))
+
+
+def key_value(key: str, kind: pl.DataType) -> date | str:
+    """A partition key as the value of its column."""
+    return date.fromisoformat(key) if kind == pl.Date else key
 
 
 def conform(frame: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:
