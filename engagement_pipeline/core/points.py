@@ -16,7 +16,7 @@ from engagement_pipeline.core.frames import CONTRIBUTION
 from engagement_pipeline.core.plan import CompiledRule, ScorePlan
 
 
-class PointsOverflow(ArithmeticError):
+class PointsOverflow(ArithmeticError):  # noqa: N818  the words are what the reader sees
     """Points of a person that do not fit in 64 bits."""
 
     def __init__(self, person: str, rule: str) -> None:
@@ -27,7 +27,7 @@ class PointsOverflow(ArithmeticError):
         self.person, self.rule = person, rule
 
 
-class PointsDisagree(AssertionError):
+class PointsDisagree(AssertionError):  # noqa: N818
     """Contributions that do not add up to the points beside them."""
 
 
