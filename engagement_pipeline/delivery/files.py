@@ -1,0 +1,117 @@
+"""Audiences as files: one folder per as-of date, complete or not there at all.
+
+Here: writing the people a campaign sends to. Not here: who they are (`core.audiences`), and remembering that
+they were handed over (`storage.deliveries`).
+"""
+
+import hashlib
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import FilesDestination
+
+COLUMNS = ["person_id", "variant", "message"]
+FORMULA = r"^[=+\-@\t\r]"
+"""Cells that start so are run as formulas when a spreadsheet opens the file."""
+
+
+class DestinationRefused(Exception):  # noqa: N818  the words are what the reader sees
+    """A destination that cannot or must not be written."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was written."""
+
+    folder: Path
+    people: int
+    """People to send to; nobody else is named in the files."""
+    files: tuple[str, ...]
+
+
+def deliver_files(
+    audience: pl.DataFrame, destination: FilesDestination, exports: Path, campaign: str, as_of: date
+) -> Delivered:
+    """Writes who is sent what on `as_of` to `<exports>/<path>/<as_of>/`, in place of an earlier delivery.
+
+    audience: columns of `frames.AUDIENCES` for that date. The folder holds `people.<format>` (person_id,
+    variant, message, ordered by person) and `summary.json` (counts by decision, reason and variant, and the
+    people file's SHA-256); the same audience gives the same bytes. Raises DestinationRefused for a path outside
+    of the exports folder, or one that cannot be written.
+    """
+    folder = _folder(destination.path, exports) / as_of.isoformat()
+    sent = audience.filter(pl.col("decision") == "send").select(COLUMNS).sort("person_id")
+    name = f"people.{destination.format}"
+    staging = folder.parent / f".{folder.name}-{uuid.uuid4().hex}"
+    try:
+        staging.mkdir(parents=True)
+        _write(sent, staging / name, destination.format)
+        summary = {
+            "campaign": campaign,
+            "as_of": as_of.isoformat(),
+            "people": sent.height,
+            "decisions": _counts(audience, "decision"),
+            "not_sent": _counts(audience.filter(pl.col("decision") != "send"), "reason"),
+            "variants": _counts(sent, "variant"),
+            "sha256": {name: hashlib.sha256((staging / name).read_bytes()).hexdigest()},
+        }
+        (staging / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        _swap(staging, folder)
+    except OSError as error:
+        raise DestinationRefused(
+            f"campaign {campaign!r} cannot write to {folder} ({error.strerror}): make it writable, or set "
+            "ENGAGEMENT_EXPORTS to a folder that is"
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Delivered(folder, sent.height, (name, "summary.json"))
+
+
+def _folder(path: str, exports: Path) -> Path:
+    """The destination below the exports folder, wherever its links lead."""
+    root = exports.resolve()
+    folder = (root / path).resolve()
+    if PurePosixPath(path).is_absolute() or folder == root or not folder.is_relative_to(root):
+        raise DestinationRefused(
+            f"the destination path {path!r} leads outside of the exports folder {root}: "
+            "write it relative to that, such as exports/perks"
+        )
+    return folder
+
+
+def _write(people: pl.DataFrame, path: Path, form: str) -> None:
+    if form == "parquet":
+        people.write_parquet(path)
+    elif form == "jsonl":
+        people.write_ndjson(path)
+    else:
+        people.with_columns(_harmless(name) for name in people.columns).write_csv(path)
+
+
+def _harmless(name: str) -> pl.Expr:
+    """A leading apostrophe makes a spreadsheet show the cell as text."""
+    cell = pl.col(name)
+    return (
+        pl.when(cell.str.contains(FORMULA)).then(pl.concat_str(pl.lit("'"), cell)).otherwise(cell).alias(name)
+    )
+
+
+def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:
+    return {str(name): count for name, count in rows.group_by(column).len().sort(column).iter_rows()}
+
+
+def _swap(staging: Path, folder: Path) -> None:
+    """Puts the new folder in the old one's place; the old one is never half there."""
+    if not folder.exists():
+        staging.rename(folder)
+        return
+    old = folder.parent / f".{folder.name}-{uuid.uuid4().hex}"
+    folder.rename(old)
+    staging.rename(folder)
+    shutil.rmtree(old)

@@ -1,0 +1,147 @@
+"""Landed rows to the events of given days, each id settled once.
+
+Here: which batches a day needs, reading them in bounded memory, what earlier days claimed. Not here: the
+mapping (`canonical`), the rules (`contracts.events`) and how an id is settled (`core.events`).
+"""
+
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, timedelta
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Catalog, Source
+from engagement_pipeline.contracts.events import split
+from engagement_pipeline.contracts.rules import enforce_limit
+from engagement_pipeline.core.events import CLAIM, settle
+from engagement_pipeline.core.frames import CONFLICTS, event_schema
+from engagement_pipeline.ingestion.canonical import canonical_events, number_repeats
+from engagement_pipeline.ingestion.verdicts import landed_blocks
+from engagement_pipeline.storage.lake import Lake
+from engagement_pipeline.storage.ledger import Ledger
+
+CHUNK_ROWS = 1_000_000
+"""Rows settled at once; about 700 MB with a JSON of 250 bytes each."""
+
+
+class DayEvents(NamedTuple):
+    """Some of the days asked for: `events` as `frames.event_schema`, `conflicts` as `frames.CONFLICTS`."""
+
+    days: list[date]
+    events: pl.DataFrame
+    conflicts: pl.DataFrame
+
+
+def events_for(
+    source: Source, days: Collection[date], catalog: Catalog, lake: Lake, ledger: Ledger
+) -> Iterator[DayEvents]:
+    """The source's events of these days, in chunks of ascending days; a day may have none.
+
+    Every batch that touches the days is read once. An id that stored events or conflicts of the days
+    before (`project.lateness_horizon`) claimed already is a conflict; these days must be up to date.
+    Raises TooManyRejected for a day with more conflicts than `limits.reject_share`.
+    """
+    wanted = sorted(set(days))
+    batches = ledger.batches(source.source, wanted)
+    if not batches:
+        yield DayEvents(wanted, event_schema(catalog).to_frame(), CONFLICTS.to_frame())
+        return
+    horizon = catalog.project.lateness_horizon
+    claimed = _claimed(source, wanted, horizon, lake)
+    stored = lake.partitions(f"landed/{source.source}")
+    chunks = _chunks(wanted, sum(stored[batch].rows for batch in batches))
+    for some, rows in _by_chunk(source, batches, chunks, catalog, lake):
+        found = _settled(number_repeats(rows, source), claimed, horizon)
+        _enforce(found, catalog, source)
+        yield DayEvents(some, *found)
+        since = some[-1] - timedelta(days=horizon)
+        claimed = pl.concat(
+            [claimed.filter(pl.col("occurred_at").dt.date() >= since), *(f.select(CLAIM) for f in found)]
+        )
+
+
+def _chunks(days: Sequence[date], rows: int) -> list[list[date]]:
+    """Runs of days that hold about CHUNK_ROWS rows each, were the rows spread evenly."""
+    size = ceil(len(days) / max(1, ceil(rows / CHUNK_ROWS)))
+    return [list(days[start : start + size]) for start in range(0, len(days), size)]
+
+
+def _by_chunk(
+    source: Source, batches: Sequence[str], chunks: list[list[date]], catalog: Catalog, lake: Lake
+) -> Iterator[tuple[list[date], pl.DataFrame]]:
+    """Valid events of each chunk's days; every batch is read once, and waits on disk for its turn."""
+    empty = event_schema(catalog).to_frame()
+    days = [day for chunk in chunks for day in chunk]
+    blocks = (
+        split(canonical_events(block, source, catalog, days), catalog).valid
+        for block in landed_blocks(source, batches, lake)
+    )
+    if len(chunks) == 1:
+        yield chunks[0], pl.concat([empty, *blocks])
+        return
+    with tempfile.TemporaryDirectory(prefix="engagement-") as folder:
+        for number, block in enumerate(blocks):
+            for index, chunk in enumerate(chunks):
+                part = block.filter(pl.col("event_date").is_between(chunk[0], chunk[-1]))
+                if part.height:
+                    part.write_ipc(Path(folder) / f"{index}-{number}.arrow")
+        for index, chunk in enumerate(chunks):
+            files = sorted(Path(folder).glob(f"{index}-*.arrow"))
+            yield chunk, pl.concat([empty, *(pl.read_ipc(file) for file in files)])
+
+
+def _claimed(source: Source, wanted: Sequence[date], horizon: int, lake: Lake) -> pl.DataFrame:
+    """What stored days near the wanted ones claimed (CLAIM), the wanted ones left out."""
+    first, last = wanted[0] - timedelta(days=horizon + 1), wanted[-1]
+    skip = set(wanted)
+    frames = [pl.DataFrame(schema={name: CONFLICTS[name] for name in CLAIM})]
+    if source.events is None or source.events.event_id is None:
+        return frames[0]  # content is the id: the same id is the same content, at the same time
+    for table in (f"events/{source.source}", f"conflicts/{source.source}"):
+        near = [
+            key
+            for key in lake.partitions(table)
+            if first <= (day := date.fromisoformat(key)) <= last and day not in skip
+        ]
+        if near:
+            frames.append(lake.scan(table, near).select(CLAIM).collect())
+    return pl.concat(frames)
+
+
+def _settled(rows: pl.DataFrame, claimed: pl.DataFrame, horizon: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events and conflicts. Only ids that are claimed twice, a few in a hundred, go through settling."""
+    ids = rows["event_id"]
+    twice = ids.is_duplicated() | ids.is_in(claimed["event_id"].unique().implode())
+    if not twice.any():
+        return rows, CONFLICTS.to_frame()
+    contested = rows.filter(twice)
+    earlier = claimed.join(contested.select("event_id").unique(), on="event_id", how="semi")
+    kept, conflicts = pl.collect_all(settle(contested.lazy(), earlier.lazy(), horizon))
+    return pl.concat([rows.filter(~twice), kept]), _explained(conflicts)
+
+
+def _explained(conflicts: pl.DataFrame) -> pl.DataFrame:
+    reason = pl.format(
+        "the event id '{}' was used for other content at {}: the earlier one counts",
+        "event_id",
+        pl.col("earlier_at").dt.to_string("iso"),
+    )
+    return conflicts.with_columns(
+        rule=pl.lit("conflicting_event_id"), reason=reason, raw=pl.col("properties")
+    ).select(CONFLICTS.names())
+
+
+def _enforce(found: tuple[pl.DataFrame, pl.DataFrame], catalog: Catalog, source: Source) -> None:
+    events, conflicts = (frame.group_by("event_date").len() for frame in found)
+    total = dict(events.iter_rows())
+    for day, count in sorted(conflicts.iter_rows()):
+        enforce_limit(
+            count,
+            count + total.get(day, 0),
+            catalog.project.limits.reject_share,
+            f"events of source {source.source!r} on {day}",
+            {"conflicting_event_id": count},
+        )

@@ -1,0 +1,229 @@
+"""A source from its folder to the ledger: landed rows, rejected rows, and the event days that are touched.
+
+Here: taking files in, each exactly once, with everything that must be stored on the way; a bad file never
+stops another. Not here: what a row is worth (`verdicts`), and events, which are made day by day (`events`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Catalog, Source
+from engagement_pipeline.contracts.rules import TooManyRejected, validate
+from engagement_pipeline.contracts.tables import schema_for
+from engagement_pipeline.core.frames import LANDED, REJECTED
+from engagement_pipeline.ingestion.landing import Found, discover, in_pieces, landed_rows, oddities
+from engagement_pipeline.ingestion.readers import UnreadableFile
+from engagement_pipeline.ingestion.verdicts import Judge, Verdict, count_rules, landed_blocks
+from engagement_pipeline.storage.lake import Lake
+from engagement_pipeline.storage.layout import table_spec
+from engagement_pipeline.storage.ledger import LandedFile, Ledger
+from engagement_pipeline.storage.tables import Commit
+
+COMMIT_ROWS = 500_000
+"""Files with fewer rows are landed together: a commit takes 50 ms, many deliveries are a few KB."""
+
+
+class IntakeIncomplete(Exception):  # noqa: N818  the words are what the reader sees
+    """Some files of a source were refused; the others were taken in."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What one run took in."""
+
+    source: str
+    landed: tuple[LandedFile, ...]
+    failed: tuple[LandedFile, ...]
+    """Files of which nothing landed, with the reason: unreadable, or too many rejected rows."""
+    known: int
+    """Files that had landed before, or are another of this run under a second name."""
+    notes: tuple[str, ...]
+    """What is odd about files that landed: no rows, a mapped column that is missing."""
+    verdicts: tuple[Verdict, ...]
+    """One per batch examined: those that landed now, were refused, or were never examined to the end."""
+    rejected: Commit | None
+    """The commit of `rejected/<source>`; None when nothing was examined."""
+
+    @property
+    def touched(self) -> list[date]:
+        """Event days to make anew, ascending."""
+        return sorted({day for each in self.verdicts if not each.refusal for day in each.days})
+
+    @property
+    def by_rule(self) -> dict[str, int]:
+        """Rejected rows by rule; a row that breaks two rules counts for both."""
+        return count_rules(self.verdicts)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why files were refused, each with its remedy."""
+        failed = {file.fingerprint: file.reason or file.file for file in self.failed}
+        refused = [str(v.refusal) for v in self.verdicts if v.refusal and v.batch not in failed]
+        return [*failed.values(), *refused]
+
+    def raise_problems(self) -> None:
+        """Raises IntakeIncomplete naming every refused file; call it once everything else is stored."""
+        if self.problems:
+            raise IntakeIncomplete("\n".join(self.problems))
+
+
+def take_in(
+    source: Source,
+    landing: Path,
+    received_at: datetime,
+    catalog: Catalog,
+    lake: Lake,
+    ledger: Ledger,
+    *,
+    replay: bool = False,
+) -> Intake:
+    """Lands the source's new files in `landed/<source>`, stamped with `received_at`, their rejected rows in
+    `rejected/<source>`, their event days in the ledger.
+
+    Of a file that cannot be read, or has more rejected rows than `limits.reject_share`, nothing lands; the
+    ledger keeps the reason, `rejected/<source>` the rows, and every run tries again. A run that was killed
+    on the way is made good by the next, with the stamp it gave. `replay` judges every landed batch anew,
+    for use after the tracking plan or a mapping changed. Nothing is raised for bad files: see
+    `Intake.raise_problems`.
+    """
+    work = _Work(source, received_at, catalog, lake, ledger)
+    ledger.rebuild(source.source, lake)
+    already = ledger.landed(source.source)
+    found = discover(source, landing)
+    new = {each.fingerprint: each for each in reversed(found) if each.fingerprint not in already}
+    for each in sorted(new.values(), key=lambda item: item.file):
+        work.take(each)
+    work.commit()
+    work.examine(sorted(already) if replay else sorted(set(ledger.untouched(source.source)) & already))
+    return work.finish(known=len(found) - len(new))
+
+
+class _Work:
+    """One run: files gathered until they are worth a commit, and what was found of them."""
+
+    def __init__(
+        self, source: Source, received_at: datetime, catalog: Catalog, lake: Lake, ledger: Ledger
+    ) -> None:
+        self.source, self.received_at, self.catalog = source, received_at, catalog
+        self.lake, self.ledger = lake, ledger
+        self.judge = Judge(source, catalog, lake)
+        self.table = table_spec(f"landed/{source.source}", catalog)
+        self.gathered: dict[Found, list[pl.DataFrame]] = {}
+        self.landed: list[LandedFile] = []
+        self.failed: list[LandedFile] = []
+        self.notes: list[str] = []
+        self.verdicts: list[Verdict] = []
+
+    def take(self, found: Found) -> None:
+        """Reads and judges a file; a big one is landed at once, piece by piece."""
+        verdict = Verdict(found.fingerprint, found.file)
+        blocks = self._judged(found, verdict)
+        first: list[pl.DataFrame] = []
+        try:
+            for block in blocks:
+                first.append(block)
+                if _rows(first) >= COMMIT_ROWS:
+                    self._store([found], in_pieces(chain(first, blocks)))
+                    break
+            else:
+                self.gathered[found] = first
+        except (UnreadableFile, TooManyRejected) as error:
+            entry = self._entry(found, 0, None, str(error))
+            self.ledger.record(entry)
+            self.failed.append(entry)
+            if isinstance(error, UnreadableFile):
+                return  # half of it may have been judged; nothing is known of the whole
+        else:
+            self.notes += oddities(found, self.source)
+            self.notes += [] if verdict.rows else [f"{found.file} has no rows"]
+        self.verdicts.append(verdict)
+        if sum(map(_rows, self.gathered.values())) >= COMMIT_ROWS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Lands what was gathered."""
+        if self.gathered:
+            frames = [frame for frames in self.gathered.values() for frame in frames]
+            self._store(list(self.gathered), pl.concat([LANDED.to_frame(), *frames]))
+            self.gathered = {}
+
+    def examine(self, batches: list[str]) -> None:
+        """Judges batches that landed in an earlier run."""
+        files = self.ledger.files(self.source.source)
+        verdicts = {batch: Verdict(batch, files[batch].file) for batch in batches}
+        for block in landed_blocks(self.source, batches, self.lake):
+            for (batch,), rows in block.group_by("batch"):
+                self.judge.weigh(rows, verdicts[str(batch)])
+        for verdict in verdicts.values():
+            self.judge.conclude(verdict)
+        self.verdicts += verdicts.values()
+
+    def finish(self, known: int) -> Intake:
+        """Stores rejected rows, and last the event days: a run killed before that is simply done again."""
+        commit = None
+        if self.verdicts:
+            table = table_spec(f"rejected/{self.source.source}", self.catalog)
+            version = self.lake.version(self.table.name)
+            commit = self.lake.replace(
+                table,
+                pl.concat(
+                    [REJECTED.to_frame(), *(frame for each in self.verdicts for frame in each.rejected)]
+                ),
+                [each.batch for each in self.verdicts],
+                {} if version is None else {self.table.name: version},
+                partial(validate, schema=schema_for(table.name, self.catalog)),
+            )
+        days = {each.batch: each.days for each in self.verdicts if not each.refusal}
+        self.ledger.touch(self.source.source, days)
+        return Intake(
+            self.source.source,
+            tuple(self.landed),
+            tuple(self.failed),
+            known,
+            tuple(self.notes),
+            tuple(self.verdicts),
+            commit,
+        )
+
+    def _judged(self, found: Found, verdict: Verdict) -> Iterator[pl.DataFrame]:
+        """The file's rows; raises at their end when too many were rejected, so that nothing of it lands."""
+        for block in landed_rows(found, self.source, self.received_at):
+            self.judge.weigh(block, verdict)
+            yield block
+        self.judge.conclude(verdict)
+        if verdict.refusal:
+            raise verdict.refusal
+
+    def _store(self, files: list[Found], rows: pl.DataFrame | Iterator[pl.DataFrame]) -> None:
+        batches = [found.fingerprint for found in files]
+        check = partial(validate, schema=schema_for(self.table.name, self.catalog))
+        commit = self.lake.replace(self.table, rows, batches, validate=check)
+        for found in files:
+            entry = self._entry(found, commit.partitions[found.fingerprint].rows, commit.delta_version)
+            self.ledger.record(entry)
+            self.landed.append(entry)
+
+    def _entry(
+        self, found: Found, rows: int, delta_version: int | None, reason: str | None = None
+    ) -> LandedFile:
+        return LandedFile(
+            source=self.source.source,
+            fingerprint=found.fingerprint,
+            file=found.file,
+            size=found.size,
+            rows=rows,
+            received_at=self.received_at,
+            delta_version=delta_version,
+            status="failed" if reason else "landed",
+            reason=reason,
+        )
+
+
+def _rows(frames: Iterable[pl.DataFrame]) -> int:
+    return sum(frame.height for frame in frames)

@@ -1,0 +1,147 @@
+"""Landed profile rows to snapshots: what a source said of a person at an instant.
+
+Here: mapping and judging profile rows. Not here: periods in which a fact held (`core.people`).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pandera.polars as pa
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Catalog, Origin, ProfileMapping, Source
+from engagement_pipeline.contracts.rules import failures, rule
+from engagement_pipeline.core.frames import POLARS_TYPES, REJECTED, UTC_MICROS
+from engagement_pipeline.ingestion.canonical import FROM, NO_ID, TEXT
+from engagement_pipeline.ingestion.decode import decode
+from engagement_pipeline.ingestion.values import as_type, field_text, read_times
+
+SHOWN = 60
+
+
+class SplitProfiles(NamedTuple):
+    """`snapshots`: `batch`, `person_id`, `observed_at` (UTC µs), facts. `rejected`: as `frames.REJECTED`."""
+
+    snapshots: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+class _Rule(NamedTuple):
+    name: str
+    broken: pl.Expr
+    reason: pl.Expr
+
+
+def split_profiles(landed: pl.DataFrame, source: Source, catalog: Catalog) -> SplitProfiles:
+    """Snapshots and rejected rows of landed rows (columns of `frames.LANDED`).
+
+    A row without a time of its own was observed when its file was received. A fact that cannot be read
+    rejects its row: half a row would look as if the other facts had been taken back.
+    """
+    rows = _mapped(landed, source, catalog)
+    rules = list(_rules(source, catalog))
+    schema = pa.DataFrameSchema(checks=[rule(each.name, ~each.broken) for each in rules], name="profile rows")
+    broken = failures(rows, schema)
+    rejected = [
+        rows.filter(broken[each.name]).select(
+            "batch", "file", "row_number", rule=pl.lit(each.name), reason=each.reason, raw="raw"
+        )
+        for each in rules
+        if each.name in broken
+    ]
+    bad = pl.Series([False]).new_from_index(0, rows.height)
+    for mask in broken.values():
+        bad = bad | mask
+    return SplitProfiles(
+        rows.filter(~bad).select("batch", "person_id", "observed_at", *source.columns),
+        pl.concat([REJECTED.to_frame(), *rejected]).sort("batch", "row_number", "rule"),
+    )
+
+
+def snapshot_schema(source: Source) -> pl.Schema:
+    """`person_id`, `observed_at` and the facts that a source declares."""
+    facts = {name: POLARS_TYPES[kind] for name, kind in source.columns.items()}
+    return pl.Schema({"person_id": pl.String(), "observed_at": UTC_MICROS, **facts})
+
+
+def _mapping(source: Source) -> ProfileMapping:
+    if source.profiles is None:
+        raise ValueError(f"source {source.source!r} delivers {source.delivers}, not profiles")
+    return source.profiles
+
+
+def _mapped(landed: pl.DataFrame, source: Source, catalog: Catalog) -> pl.DataFrame:
+    mapping = _mapping(source)
+    facts = {name: mapping.columns.get(name) or Origin(path=name) for name in source.columns}
+    origins = [mapping.person_id, *([mapping.observed_at] if mapping.observed_at else []), *facts.values()]
+    fields, malformed = decode(
+        landed["raw"], [each.path for each in origins if each.path], nested=source.format != "csv"
+    )
+    person = field_text(mapping.person_id, FROM)
+    rows = landed.with_columns(
+        *(each.alias(FROM + each.name) for each in fields), malformed.alias("malformed")
+    ).with_columns(
+        pl.when(~person.str.to_lowercase().is_in(NO_ID)).then(person).alias("person_id"),
+        *(field_text(origin, FROM).alias(TEXT + name) for name, origin in facts.items()),
+    )
+    rows = rows.with_columns(
+        as_type(pl.col(TEXT + name), kind).alias(name) for name, kind in source.columns.items()
+    )
+    return _observed(rows, mapping.observed_at, catalog.project.timezone)
+
+
+def _observed(rows: pl.DataFrame, origin: Origin | None, zone: str) -> pl.DataFrame:
+    if origin is None:
+        return rows.with_columns(
+            pl.col("received_at").alias("observed_at"), pl.lit(None, pl.String).alias(TEXT + "observed_at")
+        )
+    texts = rows.select(field_text(origin, FROM).alias(TEXT + "observed_at")).to_series()
+    return rows.with_columns(texts, read_times(texts, origin, zone).alias("observed_at"))
+
+
+def _rules(source: Source, catalog: Catalog) -> Iterator[_Rule]:
+    readable = pl.col("malformed").is_null()
+    yield _Rule("malformed_row", ~readable, pl.col("malformed"))
+    yield _Rule(
+        "missing_person_id",
+        readable & pl.col("person_id").is_null(),
+        pl.lit("the row has no person id, or a blank one"),
+    )
+    text, at = pl.col(TEXT + "observed_at"), pl.col("observed_at")
+    yield _Rule(
+        "missing_time", readable & at.is_null() & text.is_null(), pl.lit("the row does not say when it held")
+    )
+    yield _Rule(
+        "unreadable_time",
+        at.is_null() & text.is_not_null(),
+        pl.format("the time '{}' is not in the format that the source declares", text.str.head(SHOWN)),
+    )
+    minutes = catalog.project.limits.future_minutes
+    yield _Rule(
+        "future_time",
+        (at > pl.col("received_at") + pl.duration(minutes=minutes)).fill_null(False),
+        pl.format(
+            f"the row claims {{}}, more than {minutes} minutes after it was received", at.dt.to_string("iso")
+        ),
+    )
+    unread = {name: _unread(name, kind) for name, kind in source.columns.items()}
+    yield _Rule(
+        "unreadable_fact",
+        pl.any_horizontal(unread.values()),
+        pl.concat_str(
+            [
+                pl.when(bad).then(
+                    pl.format(f"{name}: '{{}}' is not of type {kind}", pl.col(TEXT + name).str.head(SHOWN))
+                )
+                for (name, bad), kind in zip(unread.items(), source.columns.values(), strict=True)
+            ],
+            separator="; ",
+            ignore_nulls=True,
+        ),
+    )
+
+
+def _unread(name: str, kind: str) -> pl.Expr:
+    unread = pl.col(name).is_null() & pl.col(TEXT + name).is_not_null()
+    # NaN orders above every number, so a condition such as `profile.age > 30` would match it.
+    return unread | (~pl.col(name).is_finite()).fill_null(False) if kind == "number" else unread

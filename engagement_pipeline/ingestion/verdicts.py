@@ -1,0 +1,124 @@
+"""What a batch's rows are worth: which are rejected and why, and which event days the others touch.
+
+Here: judging landed rows. Not here: landing them and storing the outcome (`intake`).
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Catalog, Source
+from engagement_pipeline.contracts.events import split
+from engagement_pipeline.contracts.rules import TooManyRejected, enforce_limit
+from engagement_pipeline.core.frames import REJECTED
+from engagement_pipeline.ingestion.canonical import canonical_events
+from engagement_pipeline.ingestion.profiles import split_profiles
+from engagement_pipeline.storage.lake import Lake
+
+BLOCK_ROWS = 131_072
+CLAIMED = pl.Schema({"event_id": pl.String(), "event_date": pl.Date()})
+
+
+@dataclass
+class Verdict:
+    """What became of one batch's rows."""
+
+    batch: str
+    file: str
+    rows: int = 0
+    rejected: list[pl.DataFrame] = field(default_factory=list)
+    """Columns of `frames.REJECTED`."""
+    rejected_rows: int = 0
+    days: set[date] = field(default_factory=set)
+    """Days of its valid rows, and later days on which stored events have the same ids."""
+    refusal: TooManyRejected | None = None
+    """Why its valid rows do not count either."""
+    claims: list[pl.DataFrame] = field(default_factory=list)
+
+    @property
+    def by_rule(self) -> dict[str, int]:
+        """Rejected rows by rule; a row that breaks two rules counts for both."""
+        return count_rules([self])
+
+
+def count_rules(verdicts: Collection[Verdict]) -> dict[str, int]:
+    """Rejected rows by rule over several batches."""
+    frames = [frame.select("rule") for each in verdicts for frame in each.rejected]
+    counts = pl.concat([REJECTED.to_frame().select("rule"), *frames]).group_by("rule").len().sort("rule")
+    return dict(counts.iter_rows())
+
+
+class Judge:
+    """Judges the batches of one source, block by block."""
+
+    def __init__(self, source: Source, catalog: Catalog, lake: Lake) -> None:
+        self.source, self.catalog, self.lake = source, catalog, lake
+        self.given_ids = source.events is not None and source.events.event_id is not None
+
+    def weigh(self, block: pl.DataFrame, verdict: Verdict) -> None:
+        """Adds a block of the batch's landed rows (columns of `frames.LANDED`)."""
+        if self.source.delivers == "events":
+            found = split(canonical_events(block, self.source, self.catalog), self.catalog)
+            claims, rejected = found.valid.select(CLAIMED.names()), found.rejected
+            days = claims["event_date"]
+        else:
+            snapshots, rejected = split_profiles(block, self.source, self.catalog)
+            days = snapshots["observed_at"].dt.convert_time_zone(self.catalog.project.timezone).dt.date()
+            claims = CLAIMED.to_frame()
+        verdict.rows += block.height
+        verdict.days.update(days.unique())
+        if rejected.height:
+            verdict.rejected.append(rejected)
+            verdict.rejected_rows += rejected["row_number"].n_unique()
+        # An id made of the content cannot be taken by other content.
+        if self.given_ids and claims.height:
+            verdict.claims.append(claims)
+
+    def conclude(self, verdict: Verdict) -> None:
+        """Holds the batch against the reject limit and finds the later days that it touches."""
+        try:
+            enforce_limit(
+                verdict.rejected_rows,
+                verdict.rows,
+                self.catalog.project.limits.reject_share,
+                f"{verdict.file} of source {self.source.source!r}",
+                verdict.by_rule,
+            )
+        except TooManyRejected as error:
+            verdict.refusal = error
+        verdict.days |= self._later_days(verdict.claims)
+        verdict.claims = []
+
+    def _later_days(self, claims: list[pl.DataFrame]) -> set[date]:
+        """Days stored already on which an id of this batch was used again: the earlier claim wins there."""
+        if not claims:
+            return set()
+        claimed = pl.concat(claims).unique()
+        horizon = timedelta(days=self.catalog.project.lateness_horizon + 1)
+        days = set(claimed["event_date"].unique())
+        table = f"events/{self.source.source}"
+        near = [
+            key
+            for key in self.lake.partitions(table)
+            if min(days) < date.fromisoformat(key) <= max(days) + horizon
+        ]
+        if not near:
+            return set()
+        same = (
+            self.lake.scan(table, near)
+            .select(CLAIMED.names())
+            .join(claimed.lazy(), on="event_id", suffix="_claimed")
+            .filter(
+                (pl.col("event_date") - pl.col("event_date_claimed")).is_between(pl.duration(days=1), horizon)
+            )
+        )
+        return set(same.select(pl.col("event_date").unique()).collect().to_series())
+
+
+def landed_blocks(source: Source, batches: Collection[str], lake: Lake) -> Iterator[pl.DataFrame]:
+    """Landed rows of these batches in bounded blocks, in no particular order."""
+    if batches:
+        rows = lake.scan(f"landed/{source.source}", sorted(batches))
+        yield from rows.collect_batches(chunk_size=BLOCK_ROWS, maintain_order=False)
