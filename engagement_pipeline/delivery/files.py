@@ -42,8 +42,8 @@ def deliver_files(
 
     audience: columns of `frames.AUDIENCES` for that date. The folder holds `people.<format>` (person_id,
     variant, message, ordered by person) and `summary.json` (counts by decision, reason and variant, and the
-    people file's SHA-256); the same audience gives the same bytes. Raises DestinationRefused for a path outside
-    of the exports folder, or one that cannot be written.
+    people file's SHA-256); the same audience gives the same bytes.
+    Raises DestinationRefused for a path outside of the exports folder, or one that cannot be written.
     """
     folder = _folder(destination.path, exports) / as_of.isoformat()
     sent = audience.filter(pl.col("decision") == "send").select(COLUMNS).sort("person_id")

@@ -34,10 +34,9 @@ class IntakeIncomplete(Exception):  # noqa: N818  the words are what the reader 
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What one run took in."""
+class Landing:
+    """What became of the files that were found."""
 
-    source: str
     landed: tuple[LandedFile, ...]
     failed: tuple[LandedFile, ...]
     """Files of which nothing landed, with the reason: unreadable, or too many rejected rows."""
@@ -45,6 +44,13 @@ class Intake:
     """Files that had landed before, or are another of this run under a second name."""
     notes: tuple[str, ...]
     """What is odd about files that landed: no rows, a mapped column that is missing."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What one run took in."""
+
+    landing: Landing
     verdicts: tuple[Verdict, ...]
     """One per batch examined: those that landed now, were refused, or were never examined to the end."""
     rejected: Commit | None
@@ -63,7 +69,7 @@ class Intake:
     @property
     def problems(self) -> list[str]:
         """Why files were refused, each with its remedy."""
-        failed = {file.fingerprint: file.reason or file.file for file in self.failed}
+        failed = {file.fingerprint: file.reason or file.file for file in self.landing.failed}
         refused = [str(v.refusal) for v in self.verdicts if v.refusal and v.batch not in failed]
         return [*failed.values(), *refused]
 
@@ -182,11 +188,7 @@ class _Work:
         days = {each.batch: each.days for each in self.verdicts if not each.refusal}
         self.ledger.touch(self.source.source, days)
         return Intake(
-            self.source.source,
-            tuple(self.landed),
-            tuple(self.failed),
-            known,
-            tuple(self.notes),
+            Landing(tuple(self.landed), tuple(self.failed), known, tuple(self.notes)),
             tuple(self.verdicts),
             commit,
         )
