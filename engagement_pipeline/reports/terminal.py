@@ -1,0 +1,202 @@
+"""What a run found, for people at a terminal.
+
+Here: polars frames in, rich renderables out; nothing is printed. Not here: computing the frames.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+from rich import box
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from engagement_pipeline.catalog.specs import Campaign, Score
+from engagement_pipeline.reports.bands import band_counts, unscored
+
+BAR = 22
+"""Width of a full bar, in characters."""
+BLOCK = 58
+"""Width of a score's or campaign's block; two stand side by side from 120 characters on."""
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_SHADES = ("#7fc8d8", "#4fb0c6", "#2f8fae", "#1f6d93", "#174f78", "#10375c")
+_AWAY, _OUT = "\N{MINUS SIGN}", "\N{RIGHTWARDS ARROW}"
+_SENT, _HELD_OUT, _LOST = "green3", "gold3", "grey54"
+
+
+def bar(share: float, width: int = BAR) -> str:
+    """A bar of `share` of the width, exact to an eighth of a character; never empty for more than nothing."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    if share > 0:
+        eighths = max(1, eighths)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).strip().ljust(width)
+
+
+def count(number: int) -> str:
+    """1234567 as `1,234,567`."""
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    """A share in whole percent; `<1%` for little more than nothing."""
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def events_by_source(counts: pl.DataFrame) -> Table:
+    """A line per source and their sum.
+
+    counts: `source`, `files`, `landed` (rows), `events` (valid and settled), `rejected` (rows).
+    """
+    table = _table("source", "files", "rows landed", "events", "rejected")
+    columns = ("files", "landed", "events", "rejected")
+    for row in counts.iter_rows(named=True):
+        table.add_row(row["source"], *(count(row[column]) for column in columns))
+    table.add_section()
+    total = counts.select(pl.col(*columns).sum()).row(0, named=True)
+    table.add_row("all", *(count(total[column] or 0) for column in columns), style="bold")
+    return table
+
+
+def rejected_by_rule(rejected: pl.DataFrame) -> RenderableType:
+    """A line per source and rule, most rows first, each with one reason.
+
+    rejected: `source`, `rule`, `rows`, `reason`.
+    """
+    if rejected.is_empty():
+        return Text("no row was rejected", style="green3")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("rule", style="bold", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("for example", style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
+    ordered = rejected.sort(["rows", "rule", "source"], descending=[True, False, False])
+    for row in ordered.iter_rows(named=True):
+        table.add_row(row["rule"], row["source"], count(row["rows"]), Text(row["reason"]))
+    return table
+
+
+def score_block(score: Score, scores: pl.DataFrame) -> RenderableType:
+    """A score's name and goal, and its bands as bars.
+
+    scores: rows of `frames.SCORES` of one date.
+    """
+    if not score.bands:
+        return _block(score.score, score.goal, Text(_spread(scores)))
+    counts = band_counts(scores, score)
+    widest = max(*counts["share"], 1e-9)
+    shades = _shades(counts.height)
+    lines = _lines()
+    for shade, row in zip(shades, counts.iter_rows(named=True), strict=True):
+        lines.add_row(
+            _words(row["band"]),
+            Text(bar(row["share"] / widest), style=shade),
+            count(row["people"]),
+            percent(row["share"]),
+        )
+    if left_out := unscored(scores):
+        lines.add_row(Text("not scored", style="dim"), "", Text(count(left_out), style="dim"), "")
+    return _block(score.score, score.goal, lines)
+
+
+def segment_sizes(sizes: pl.DataFrame, persons: int) -> Table:
+    """A line per segment with its share of all persons.
+
+    sizes: `segment`, `people`.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("segment", style="bold", no_wrap=True)
+    table.add_column("people", justify="right")
+    table.add_column(f"of {count(persons)} persons", no_wrap=True)
+    table.add_column("", justify="right")
+    for row in sizes.iter_rows(named=True):
+        share = row["people"] / max(1, persons)
+        table.add_row(
+            row["segment"], count(row["people"]), Text(bar(share), style=_SHADES[1]), percent(share)
+        )
+    return table
+
+
+def waterfall_block(campaign: Campaign, steps: pl.DataFrame) -> RenderableType:
+    """A campaign's candidates, and what became of them step by step until everyone is accounted for.
+
+    steps: `step`, `people`, as from `core.audiences.waterfall`: `candidates` first.
+    """
+    lines = _lines()
+    candidates = steps["people"][0]
+    left = candidates
+    for step, people in steps.iter_rows():
+        words, style = _step(step)
+        if step == "candidates":
+            drawn = _span(0, people, candidates)
+        else:
+            drawn = _span(left - people, left, candidates)
+            left -= people
+        share = people / max(1, candidates)
+        lines.add_row(Text(words, style=style), Text(drawn, style=style), count(people), percent(share))
+    return _block(campaign.campaign, campaign.goal, lines)
+
+
+def side_by_side(blocks: Iterable[RenderableType]) -> Columns:
+    """Blocks in as many columns as fit."""
+    return Columns([Padding(block, (0, 2, 1, 0)) for block in blocks], width=BLOCK + 2, padding=0)
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for position, header in enumerate(headers):
+        table.add_column(header, justify="right" if position else "left", no_wrap=True)
+    return table
+
+
+def _lines() -> Table:
+    """Label, bar, number, share: every row of a block."""
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(width=BLOCK - BAR - 7 - 5 - 3, no_wrap=True, overflow="ellipsis")
+    lines.add_column(width=BAR, no_wrap=True)
+    lines.add_column(width=7, justify="right", no_wrap=True)
+    lines.add_column(width=5, justify="right", no_wrap=True)
+    return lines
+
+
+def _spread(scores: pl.DataFrame) -> str:
+    """Lowest, middle and highest score, for a score without bands."""
+    values = scores["score"].drop_nulls().sort()
+    if values.is_empty():
+        return "nobody has a score"
+    low, middle, high = values[0], values[len(values) // 2], values[-1]
+    return f"{count(len(values))} people, from {low:g} to {high:g}, the middle one {middle:g}"
+
+
+def _block(name: str, goal: str, lines: RenderableType) -> Group:
+    return Group(Text(name, style="bold"), Text(goal, style="dim"), lines)
+
+
+def _shades(number: int) -> Sequence[str]:
+    if number == 1:
+        return (_SHADES[1],)
+    return [_SHADES[round(index * (len(_SHADES) - 2) / (number - 1))] for index in range(number)]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _step(step: str) -> tuple[str, str]:
+    """A waterfall's step in words, and its colour."""
+    if step.startswith("send: "):
+        return f"{_OUT} {_words(step.removeprefix('send: '))}", _SENT
+    if step == "holdout":
+        return f"{_AWAY} held out", _HELD_OUT
+    if step == "candidates":
+        return "candidates", "bold"
+    return f"{_AWAY} {_words(step.removeprefix('excluded: '))}", _LOST
+
+
+def _span(start: int, end: int, whole: int, width: int = BAR) -> str:
+    """The part of a bar from `start` to `end` of `whole`; spans that touch do so when drawn, too."""
+    first, last = (round(edge * width / max(1, whole)) for edge in (start, end))
+    if end > start and first == last:
+        first, last = (first - 1, last) if last == width else (first, last + 1)
+    return " " * first + "█" * (last - first)
