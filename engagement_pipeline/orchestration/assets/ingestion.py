@@ -1,0 +1,139 @@
+"""Two steps per source: its files landed and judged, and its events day by day.
+
+Here: the assets and what they show. Not here: landing, mapping and settling (`ingestion`).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Source
+from engagement_pipeline.contracts.rules import TooManyRejected
+from engagement_pipeline.core.frames import CONFLICTS
+from engagement_pipeline.ingestion.events import events_for
+from engagement_pipeline.ingestion.intake import take_in
+from engagement_pipeline.orchestration.assets.table import materialized
+from engagement_pipeline.orchestration.clock import now
+from engagement_pipeline.orchestration.describe import describe_events, describe_intake
+from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.metadata import column_schema, source_definition
+from engagement_pipeline.orchestration.partitions import event_days
+from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
+from engagement_pipeline.orchestration.workbench import Workbench
+
+ACCEPTED = "files_accepted"
+WITHIN_LIMIT = "conflicts_within_limit"
+
+
+def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
+    """`landed/<source>`, every new file once, and `rejected/<source>`, rows that failed their contract."""
+    project = bench.catalog.project
+    landed, rejected = f"landed/{source.source}", f"rejected/{source.source}"
+
+    @dg.multi_asset(
+        name=f"land_{source.source}",
+        specs=[
+            _spec(source, bench, landed, f"{source.description}\n\nRaw rows as they came, each file once."),
+            _spec(
+                source, bench, rejected, "Rows that failed their contract, with the rule and the reason."
+            ).replace_attributes(deps=[asset_key(project, landed)]),
+        ],
+        check_specs=[
+            check_spec(
+                ACCEPTED,
+                asset_key(project, landed),
+                "Every file could be read, and no more of its rows were rejected than the limit allows.",
+                None,
+            )
+        ],
+    )
+    def land(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        took = take_in(source, bench.settings.landing, now(), bench.catalog, bench.lake, bench.ledger)
+        shown = describe_intake(took)
+        for table in (landed, rejected):
+            yield dg.MaterializeResult(
+                asset_key=asset_key(project, table),
+                metadata=shown,
+                data_version=dg.DataVersion(content_version(bench, table)),
+            )
+        problems = "\n".join(took.problems)
+        yield check_result(
+            context, asset_key(project, landed), ACCEPTED, not problems, {"problems": problems or "none"}, []
+        )
+        if problems:
+            # What could be taken in is stored; the step fails so that somebody looks.
+            raise dg.Failure(description=problems, allow_retries=False)
+
+    return land
+
+
+def event_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
+    """`events/<source>` and `conflicts/<source>`, by event day."""
+    project = bench.catalog.project
+    landed, events, conflicts = (f"{kind}/{source.source}" for kind in ("landed", "events", "conflicts"))
+    key, days = asset_key(project, events), event_days(project)
+
+    def spec(table: str, description: str) -> dg.AssetSpec:
+        return _spec(source, bench, table, description).replace_attributes(
+            deps=[asset_key(project, landed)], partitions_def=days
+        )
+
+    @dg.multi_asset(
+        name=f"events_{source.source}",
+        specs=[
+            spec(events, f"{source.description}\n\nValid events, each id once, with typed properties."),
+            spec(conflicts, "Rows whose event id was used before for other content; the earlier one counts."),
+        ],
+        check_specs=[
+            check_spec(WITHIN_LIMIT, key, "No more event ids conflict than the reject limit allows.", days)
+        ],
+        backfill_policy=in_ranges(),
+    )
+    def make_events(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        keys = list(context.partition_keys)
+        inputs = bench.versions([landed])
+        found: list[pl.DataFrame] = [CONFLICTS.to_frame()]
+
+        def rows() -> Iterator[pl.DataFrame]:
+            wanted = [date.fromisoformat(day) for day in keys]
+            for chunk in events_for(source, wanted, bench.catalog, bench.lake, bench.ledger):
+                found.append(chunk.conflicts)
+                yield chunk.events
+
+        try:
+            staged = bench.stage(events, rows(), keys, inputs)
+        except TooManyRejected as error:
+            yield check_result(context, key, WITHIN_LIMIT, False, {"why": str(error)}, keys)
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        lost = pl.concat(found)
+        checked = check_result(context, key, WITHIN_LIMIT, True, {"conflicts": lost.height}, keys)
+        yield materialized(context, bench, staged, describe_events(staged.scan()), [checked])
+        yield materialized(context, bench, bench.stage(conflicts, lost, keys, inputs), {})
+
+    return make_events
+
+
+def _spec(source: Source, bench: Workbench, table: str, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        asset_key(bench.catalog.project, table),
+        group_name="ingestion",
+        description=description.strip(),
+        owners=[source.owner],
+        kinds={"deltalake", source.format if table.startswith("landed/") else "polars"},
+        metadata={
+            **source_definition(source),
+            "dagster/table_name": table,
+            "dagster/uri": bench.uri(table),
+            "dagster/column_schema": column_schema(bench.table(table).schema),
+        },
+    )
+
+
+def content_version(bench: Workbench, table: str) -> str:
+    """Digest of all that a table holds, batch by batch."""
+    parts = sorted((key, info.data_version) for key, info in bench.lake.partitions(table).items())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

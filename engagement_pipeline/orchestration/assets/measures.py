@@ -1,0 +1,162 @@
+"""Daily measures of every person, and which of them were computed from what: two tables, one step.
+
+Here: finding what is missing or outdated for the days asked for, so that a new rule costs one new measure and
+not all of them. Not here: what a measure is (`core.measures`).
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.core.frames import DAILY_MEASURES, MEASURE_COVERAGE
+from engagement_pipeline.core.measures import Measure, measures_of
+from engagement_pipeline.orchestration.assets.table import materialized
+from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.metadata import column_schema, markdown, markdown_table
+from engagement_pipeline.orchestration.partitions import event_days
+from engagement_pipeline.orchestration.preview import in_ranges
+from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.staging import StagedTable
+
+MEASURES, COVERAGE = "daily_measures", "measure_coverage"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Days that lack the same measures."""
+
+    days: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
+    """`daily_measures` and `measure_coverage`, by event day."""
+    catalog, project = bench.catalog, bench.catalog.project
+    sources = [f"events/{name}" for name, source in catalog.sources.items() if source.delivers == "events"]
+    measures = measures_of(catalog)
+    days = event_days(project)
+
+    def spec(table: str, description: str) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            asset_key(project, table),
+            deps=[asset_key(project, source) for source in sources],
+            group_name="measures",
+            description=description,
+            kinds={"polars", "deltalake"},
+            partitions_def=days,
+            metadata={
+                "dagster/table_name": table,
+                "dagster/uri": bench.uri(table),
+                "dagster/column_schema": column_schema(bench.table(table).schema),
+                "measures": markdown(measure_table(measures)),
+            },
+        )
+
+    @dg.multi_asset(
+        name=MEASURES,
+        specs=[
+            spec(MEASURES, "What every person did on each day, once per distinct quantity that rules read."),
+            spec(COVERAGE, "Which measure was computed for which day, and from which version of its events."),
+        ],
+        backfill_policy=in_ranges(),
+    )
+    def daily_measures(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[StagedTable]]:
+        keys = list(context.partition_keys)
+        inputs = bench.versions(sources)
+        versions = events_versions(bench, sources, keys)
+        covered = bench.lake.scan(COVERAGE, keys, allow_missing=True) if bench.lake.exists(COVERAGE) else None
+        work = plan_work(covered, versions, list(measures))
+        rows = compute(bench, sources, work, measures)
+        staged = bench.stage(MEASURES, pl.concat(rows) if len(keys) == 1 else rows, keys, inputs)
+        # The measures are committed first: a crash in between leaves coverage behind, never ahead.
+        yield materialized(context, bench, staged, {"newly computed": markdown(work_table(work))})
+        coverage = pl.DataFrame(
+            [(date.fromisoformat(day), name, versions[day]) for day in keys for name in measures],
+            schema=MEASURE_COVERAGE,
+            orient="row",
+        )
+        yield materialized(context, bench, bench.stage(COVERAGE, coverage, keys, inputs), {})
+
+    return daily_measures
+
+
+def events_versions(bench: Workbench, sources: Sequence[str], days: Sequence[str]) -> dict[str, str]:
+    """Day -> digest of what every source holds for it. A source that has nothing for a day yet counts as
+    such, so the day is computed again once it has."""
+    stored = {source: bench.lake.partitions(source) for source in sources}
+    return {
+        day: hashlib.sha256(
+            "\n".join(
+                f"{source}={infos[day].data_version if day in infos else 'missing'}"
+                for source, infos in sorted(stored.items())
+            ).encode()
+        ).hexdigest()[:16]
+        for day in days
+    }
+
+
+def plan_work(
+    covered: pl.LazyFrame | None, versions: Mapping[str, str], measures: Sequence[str]
+) -> list[Work]:
+    """The days grouped by the measures they lack, all of them where the events changed since."""
+    known: dict[str, set[str]] = defaultdict(set)
+    if covered is not None:
+        for day, measure, version in covered.select(MEASURE_COVERAGE.names()).collect().iter_rows():
+            if versions.get(day.isoformat()) == version:
+                known[day.isoformat()].add(measure)
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for day in versions:
+        groups[tuple(name for name in measures if name not in known[day])].append(day)
+    return [Work(tuple(days), missing) for missing, days in groups.items()]
+
+
+def compute(
+    bench: Workbench, sources: Sequence[str], work: Sequence[Work], measures: Mapping[str, Measure]
+) -> Iterator[pl.DataFrame]:
+    """The rows of every day of the work: what is missing from events, the rest as it is stored."""
+    yield DAILY_MEASURES.to_frame()
+    stored = {source: bench.lake.partitions(source) for source in sources}
+    for each in work:
+        kept = [name for name in measures if name not in each.missing]
+        if kept:
+            rows = bench.lake.scan(MEASURES, each.days).filter(pl.col("measure").is_in(kept))
+            yield rows.select(DAILY_MEASURES.names()).collect()
+        events = [
+            bench.lake.scan(source, days)
+            for source, infos in stored.items()
+            if (days := [day for day in each.days if day in infos])
+        ]
+        if events and each.missing:
+            missing = [measures[name] for name in each.missing]
+            yield from bench.engine.measures(pl.concat(events, how="diagonal"), missing)
+
+
+def measure_table(measures: Mapping[str, Measure]) -> str:
+    """The catalog's measures, for the asset's page."""
+    return markdown_table(
+        ("measure", "events", "channels", "where", "quantity", "machine events"),
+        (
+            (
+                each.id,
+                ", ".join(each.events) or "every event",
+                ", ".join(each.channels) or "all",
+                each.where.sql if each.where else "",
+                each.kind,
+                each.machine,
+            )
+            for each in measures.values()
+        ),
+    )
+
+
+def work_table(work: Sequence[Work]) -> str:
+    """What a run found missing."""
+    return markdown_table(
+        ("days", "from", "to", "measures computed"),
+        ((len(each.days), each.days[0], each.days[-1], len(each.missing)) for each in work),
+    )

@@ -1,0 +1,54 @@
+"""The asset `persons`: everyone known, since when, and which profile facts held when.
+
+Here: which tables it is made from. Not here: history itself (`core.people`), reading profiles (`ingestion`).
+"""
+
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.core.measures import ACTIVITY
+from engagement_pipeline.core.people import history, with_activity
+from engagement_pipeline.ingestion.snapshots import snapshots_of
+from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
+from engagement_pipeline.orchestration.describe import describe_persons
+from engagement_pipeline.orchestration.workbench import Workbench
+
+
+def persons_asset(bench: Workbench) -> dg.AssetsDefinition:
+    """Everyone with a profile row or an event."""
+    catalog, project = bench.catalog, bench.catalog.project
+    profiles = {name: source for name, source in catalog.sources.items() if source.delivers == "profiles"}
+
+    def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
+        snapshots = {
+            name: snapshots_of(source, catalog, bench.lake, bench.ledger).lazy()
+            for name, source in profiles.items()
+        }
+        first_events = (
+            bench.lake.scan("daily_measures")
+            .filter(pl.col("measure") == ACTIVITY.id)
+            .group_by("person_id")
+            .agg(first_event=pl.col("event_date").min())
+        )
+        periods = history(snapshots, project.start_date, project.timezone)
+        return with_activity(periods, first_events, project.start_date)
+
+    return table_asset(
+        TableAsset(
+            table="persons",
+            group="people",
+            description=(
+                "Everyone known, with the day they were first seen and the periods in which their profile "
+                "facts held, so that an old score never sees today's profile."
+            ),
+            reads=(
+                Reads("daily_measures", loaded=False),
+                *(Reads(f"landed/{name}", loaded=False) for name in profiles),
+            ),
+            compute=compute,
+            describe=lambda staged, days: describe_persons(staged),
+        ),
+        bench,
+    )

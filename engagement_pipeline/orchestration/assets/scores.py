@@ -1,0 +1,193 @@
+"""Three assets per score: its points, the reference a relative scale is read against, the score itself.
+
+Here: which tables they read over which days, and which reference is in force. Not here: the arithmetic
+(`core`).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Score
+from engagement_pipeline.core import people
+from engagement_pipeline.core.frames import REFERENCES
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.core.points import check_points
+from engagement_pipeline.core.references import fit, version
+from engagement_pipeline.core.scores import attach, standing
+from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
+from engagement_pipeline.orchestration.describe import describe_points, describe_reference, describe_scores
+from engagement_pipeline.orchestration.metadata import score_definition
+from engagement_pipeline.orchestration.partitions import as_of_days
+from engagement_pipeline.orchestration.preview import lookback
+from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.tables import TableMissing
+
+
+class MeasuresMissing(Exception):  # noqa: N818  the words are what the reader sees
+    """Measures that a score needs were not computed for days in its window."""
+
+
+class PointsOutdated(Exception):  # noqa: N818
+    """Stored points belong to another version of the definition."""
+
+
+def score_assets(score: Score, plan: ScorePlan, bench: Workbench) -> list[dg.AssetsDefinition]:
+    """Points, score, and for a frozen relative scale the reference between them."""
+    found = [_points(score, plan, bench), _scores(score, plan, bench)]
+    if _frozen(plan):
+        found.append(_references(score, plan, bench))
+    return found
+
+
+def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
+    window = lookback(plan.window)
+
+    def compute(frames: Frames, days: list[date]) -> Iterator[pl.DataFrame]:
+        for as_of in days:
+            check_coverage(frames["measure_coverage"], plan, bench.catalog.project.start_date, as_of)
+            for part in bench.engine.points(frames["daily_measures"], [plan], as_of):
+                yield part[plan.name]
+
+    return table_asset(
+        TableAsset(
+            table=f"points/{plan.name}",
+            group="scores",
+            description=f"What each rule of **{plan.name}** gives every person, and the sum, before scaling.",
+            owner=score.owner,
+            reads=(Reads("daily_measures", window), Reads("measure_coverage", window)),
+            partitions=as_of_days(bench.catalog.project),
+            code_version=plan.points_digest,
+            definition=score_definition(score),
+            compute=compute,
+            invariant=check_points,
+            check=("contributions_sum_to_points", "Every person's contributions add up to their points."),
+            describe=lambda staged, days: describe_points(staged, days),
+        ),
+        bench,
+    )
+
+
+def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
+    points = f"points/{plan.name}"
+
+    def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
+        latest = max(bench.lake.partitions(points), default=None)
+        if latest is None:
+            raise TableMissing(
+                f"a reference of {plan.name} is fitted on its points: materialize {points} first"
+            )
+        as_of, stored = date.fromisoformat(latest), bench.lake.scan(points, [latest])
+        check_digest(stored, plan, as_of)
+        known = standing(stored, people.as_of(frames["persons"], as_of), plan.applies_to)
+        histogram = fit(known, plan.scale.population).collect()
+        return histogram.lazy().select(
+            pl.lit(as_of).alias("effective_from"),
+            pl.lit(plan.points_digest).alias("points_digest"),
+            pl.lit(version(histogram)).alias("version"),
+            *REFERENCES.names()[3:],
+        )
+
+    return table_asset(
+        TableAsset(
+            table=f"references/{plan.name}",
+            group="scores",
+            description=(
+                f"The population that **{plan.name}** is read against, frozen. Materialize it to refit on "
+                "the latest points; until then nobody's score moves because others moved."
+            ),
+            owner=score.owner,
+            reads=(Reads(points, dg.LastPartitionMapping(), loaded=False), Reads("persons")),
+            code_version=plan.points_digest,
+            compute=compute,
+            describe=lambda staged, days: describe_reference(staged),
+        ),
+        bench,
+    )
+
+
+def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
+    points, references = f"points/{plan.name}", f"references/{plan.name}"
+
+    def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
+        scored = []
+        for as_of in days:
+            stored = frames[points].filter(pl.col("as_of") == as_of)
+            check_digest(stored, plan, as_of)
+            histogram, in_force = None, None
+            if _frozen(plan):
+                histogram, in_force = reference_in_force(frames[references], plan, as_of)
+            known = people.as_of(frames["persons"], as_of)
+            scored.append(attach(stored, known, plan, as_of, histogram, in_force).sort("person_id"))
+        return pl.concat(scored)
+
+    return table_asset(
+        TableAsset(
+            table=f"scores/{plan.name}",
+            group="scores",
+            description=f"{score.goal}\n\nEvery known person's score, band and state on the as-of date.",
+            owner=score.owner,
+            reads=(
+                Reads(points),
+                Reads("persons"),
+                *((Reads(references, optional=True),) if _frozen(plan) else ()),
+            ),
+            partitions=as_of_days(bench.catalog.project),
+            code_version=plan.definition,
+            definition=score_definition(score),
+            compute=compute,
+            describe=lambda staged, days: describe_scores(staged, days, plan),
+        ),
+        bench,
+    )
+
+
+def _frozen(plan: ScorePlan) -> bool:
+    return plan.scale.needs_reference and plan.scale.reference == "frozen"
+
+
+def check_coverage(coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date) -> None:
+    """Raises MeasuresMissing unless every measure of the plan was computed for every day of its window that
+    lies in the project. A day without rows means nobody did anything only when it was computed."""
+    first = max(start, as_of - timedelta(days=plan.window - 1))
+    wanted = pl.LazyFrame({"event_date": pl.date_range(first, as_of, eager=True)}).join(
+        pl.LazyFrame({"measure": sorted(plan.measures)}), how="cross"
+    )
+    missing = wanted.join(coverage, on=["event_date", "measure"], how="anti").sort("event_date").collect()
+    if not missing.is_empty():
+        days: Sequence[date] = missing["event_date"].unique(maintain_order=True).to_list()
+        raise MeasuresMissing(
+            f"score {plan.name} on {as_of} needs {missing['measure'].n_unique()} measure(s) on {len(days)} "
+            f"day(s) for which they were not computed, such as {missing['measure'][0]!r} on {days[0]}. "
+            f"Materialize daily_measures from {days[0]} to {days[-1]} (only what is missing is computed), "
+            "then this again."
+        )
+
+
+def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:
+    """Raises PointsOutdated where the stored points were computed by other rules than the plan's."""
+    found = points.select(
+        pl.col("points_digest").filter(pl.col("points_digest") != plan.points_digest).first()
+    )
+    other = found.collect().item()
+    if other is not None:
+        raise PointsOutdated(
+            f"points/{plan.name} on {as_of} were computed by version {other} of the definition, which is now "
+            f"{plan.points_digest}. Materialize points/{plan.name} for {as_of}, then this again."
+        )
+
+
+def reference_in_force(
+    references: pl.LazyFrame, plan: ScorePlan, as_of: date
+) -> tuple[pl.LazyFrame | None, str | None]:
+    """Histogram and version of the latest reference fitted for this plan on or before the date; never a
+    later one, so that a restated date reads what was in force then. (None, None) where there is none."""
+    fitted = references.filter(
+        pl.col("points_digest") == plan.points_digest, pl.col("effective_from") <= as_of
+    )
+    latest = fitted.filter(pl.col("effective_from") == pl.col("effective_from").max()).collect()
+    if latest.is_empty():
+        return None, None
+    return latest.lazy().select("points", "persons"), latest["version"][0]

@@ -1,0 +1,77 @@
+"""One asset per segment: who belongs to it on the as-of date.
+
+Here: which scores and segments a condition reads. Not here: evaluating it (`core.segments`).
+"""
+
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.catalog.digests import segment_digest
+from engagement_pipeline.catalog.specs import Segment
+from engagement_pipeline.core import people
+from engagement_pipeline.core.facts import SCORE_PARTS, facts
+from engagement_pipeline.core.segments import members, plan_segment
+from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
+from engagement_pipeline.orchestration.describe import describe_segment
+from engagement_pipeline.orchestration.metadata import segment_definition
+from engagement_pipeline.orchestration.partitions import as_of_days
+from engagement_pipeline.orchestration.workbench import Workbench
+
+
+def segment_asset(segment: Segment, bench: Workbench) -> dg.AssetsDefinition:
+    """The segment's members by as-of date."""
+    plan = plan_segment(segment, bench.catalog)
+    columns = plan.where.columns
+
+    def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
+        return pl.concat(
+            [members(facts_on(frames, columns, day), plan, day).sort("person_id") for day in days]
+        )
+
+    return table_asset(
+        TableAsset(
+            table=f"segments/{segment.segment}",
+            group="segments",
+            description=segment.description or f"People who match the condition of {segment.segment}.",
+            owner=segment.owner,
+            reads=reads_of(columns),
+            partitions=as_of_days(bench.catalog.project),
+            code_version=segment_digest(segment),
+            definition=segment_definition(segment),
+            compute=compute,
+            describe=lambda staged, days: describe_segment(staged, days),
+        ),
+        bench,
+    )
+
+
+def reads_of(columns: frozenset[str]) -> tuple[Reads, ...]:
+    """The tables that fill the columns of a condition, `persons` always: everyone known is judged."""
+    tables = {table for column in columns if (table := _table(column)) is not None}
+    return (Reads("persons"), *(Reads(table) for table in sorted(tables)))
+
+
+def facts_on(frames: Frames, columns: frozenset[str], day: date) -> pl.LazyFrame:
+    """What a condition reads on one as-of date."""
+    today = {
+        name: frame.filter(pl.col("as_of") == day) for name, frame in frames.items() if name != "persons"
+    }
+    return facts(
+        people.as_of(frames["persons"], day),
+        columns,
+        {name.removeprefix("scores/"): frame for name, frame in today.items() if name.startswith("scores/")},
+        {
+            name.removeprefix("segments/"): frame
+            for name, frame in today.items()
+            if name.startswith("segments/")
+        },
+    )
+
+
+def _table(column: str) -> str | None:
+    part, _, name = column.partition(".")
+    if part in SCORE_PARTS:
+        return f"scores/{name}"
+    return f"segments/{name}" if part == "segment" else None

@@ -1,0 +1,159 @@
+"""One way to make an asset that stores a table: declare what it reads and computes, get the Dagster wrapper.
+
+Here: the step every such asset shares (load lazily, compute, validate while staging, record the check, hand
+over to the I/O manager) and its spec. Not here: what any table contains; each stage's module says that.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.contracts.rules import ContractBroken
+from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
+from engagement_pipeline.orchestration.io_manager import OPTIONAL
+from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.metadata import column_schema
+from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
+from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.staging import StagedTable
+
+Rows = pl.LazyFrame | Iterable[pl.DataFrame]
+Frames = Mapping[str, pl.LazyFrame]
+"""What a step reads, by table name."""
+
+
+@dataclass(frozen=True)
+class Reads:
+    """An upstream table and how its partitions map onto the reader's.
+
+    `loaded` tables arrive as frames; the others are only depended upon, and read by the step itself. An
+    `optional` table that was never written arrives empty.
+    """
+
+    table: str
+    mapping: dg.PartitionMapping | None = None
+    loaded: bool = True
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class TableAsset:
+    """An asset that stores one table.
+
+    `compute` gets the frames read and the run's days (none for a table without partitions) and gives the
+    rows, lazily or in bounded batches. `describe` turns what is about to be committed into metadata that
+    people read; `invariant` raises for what a column contract cannot say, `guard` for a content (data
+    version by partition) that must not be stored.
+    """
+
+    table: str
+    group: str
+    description: str
+    compute: Callable[[Frames, list[date]], Rows]
+    owner: str | None = None
+    reads: tuple[Reads, ...] = ()
+    partitions: dg.DailyPartitionsDefinition | None = None
+    code_version: str | None = None
+    definition: Mapping[str, Any] = field(default_factory=dict)
+    invariant: Callable[[pl.DataFrame], None] | None = None
+    guard: Callable[[Mapping[str, str]], None] | None = None
+    check: tuple[str, str] = ("contract", "Every stored row keeps the table's contract.")
+    describe: Callable[[pl.LazyFrame, list[date]], Mapping[str, Any]] | None = None
+
+
+def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
+    """The Dagster asset of a declared table."""
+    project = bench.catalog.project
+    key = asset_key(project, asset.table)
+    check_name, check_description = asset.check
+    loaded = {_argument(each.table): each for each in asset.reads if each.loaded}
+    unloaded = [each.table for each in asset.reads if not each.loaded]
+
+    def step(context: dg.AssetExecutionContext, **frames: pl.LazyFrame) -> Iterator[Any]:
+        keys = list(context.partition_keys) if asset.partitions else []
+        days = [date.fromisoformat(key) for key in keys]
+        try:
+            rows = asset.compute({each.table: frames[name] for name, each in loaded.items()}, days)
+            staged = bench.stage(asset.table, rows, keys, bench.versions(unloaded), asset.invariant)
+        except (ContractBroken, PointsOverflow, PointsDisagree) as broken:
+            yield check_result(context, key, check_name, False, {"why": str(broken)}, keys)
+            raise dg.Failure(description=str(broken), allow_retries=False) from broken
+        if asset.guard is not None:
+            asset.guard({name: part.data_version for name, part in staged.partitions.items()})
+        shown = asset.describe(staged.scan(), days) if asset.describe else {}
+        checked = check_result(context, key, check_name, True, {"rows": staged.rows}, keys)
+        yield materialized(context, bench, staged, shown, [checked])
+
+    _declare_arguments(step, asset.table, list(loaded))
+    return dg.asset(
+        key=key,
+        ins={
+            name: dg.AssetIn(
+                asset_key(project, each.table),
+                partition_mapping=each.mapping,
+                metadata={OPTIONAL: each.optional},
+            )
+            for name, each in loaded.items()
+        },
+        deps=[
+            dg.AssetDep(asset_key(project, each.table), partition_mapping=each.mapping)
+            for each in asset.reads
+            if not each.loaded
+        ],
+        group_name=asset.group,
+        description=asset.description,
+        owners=[asset.owner] if asset.owner else None,
+        kinds={"polars", "deltalake"},
+        code_version=asset.code_version,
+        partitions_def=asset.partitions,
+        backfill_policy=in_ranges() if asset.partitions else None,
+        metadata={
+            **asset.definition,
+            "dagster/column_schema": column_schema(bench.table(asset.table).schema),
+            "dagster/table_name": asset.table,
+            "dagster/uri": bench.uri(asset.table),
+        },
+        check_specs=[check_spec(check_name, key, check_description, asset.partitions)],
+    )(step)
+
+
+def materialized(
+    context: dg.AssetExecutionContext,
+    bench: Workbench,
+    staged: StagedTable,
+    metadata: Mapping[str, Any],
+    checks: Sequence[dg.AssetCheckResult] = (),
+) -> dg.MaterializeResult[StagedTable]:
+    """What a step hands to the I/O manager: rows per partition, and the content's digest as data version."""
+    key = asset_key(bench.catalog.project, staged.spec.name)
+    if context.has_partition_key or context.has_partition_key_range:
+        for partition, part in staged.partitions.items():
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": part.rows}, asset_key=key, partition_key=partition
+            )
+    return dg.MaterializeResult(
+        asset_key=key,
+        value=staged,
+        metadata=metadata,
+        data_version=dg.DataVersion(staged.data_version),
+        check_results=checks,
+    )
+
+
+def _argument(table: str) -> str:
+    """`scores/email` as a Python argument."""
+    return table.replace("/", "__")
+
+
+def _declare_arguments(step: Callable[..., Any], table: str, names: list[str]) -> None:
+    """Dagster reads a step's inputs from its signature, and ours has as many as the definition names."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    arguments = [inspect.Parameter("context", kind, annotation=dg.AssetExecutionContext)]
+    arguments += [inspect.Parameter(name, kind) for name in names]
+    step.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
+    step.__name__ = _argument(table)

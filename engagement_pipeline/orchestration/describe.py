@@ -1,0 +1,171 @@
+"""Figures of what a step is about to commit, as metadata that people read on the asset's page.
+
+Here: small aggregates of staged rows. Not here: raw identifiers; counts are enough.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from engagement_pipeline.core.audiences import CampaignPlan, waterfall
+from engagement_pipeline.core.frames import POINT
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.ingestion.intake import Intake
+from engagement_pipeline.orchestration.metadata import markdown, markdown_table, picture
+from engagement_pipeline.reports.plots import histogram_png
+
+Metadata = Mapping[str, Any]
+
+
+def describe_intake(took: Intake) -> Metadata:
+    """Files and rows of one landing, and why rows were rejected."""
+    shown: dict[str, Any] = {
+        "files landed": len(took.landed),
+        "rows landed": sum(file.rows for file in took.landed),
+        "files known already": took.known,
+        "rows rejected": sum(verdict.rejected_rows for verdict in took.verdicts),
+        "days touched": len(took.touched),
+    }
+    if took.by_rule:
+        shown["rejected by rule"] = markdown(markdown_table(("rule", "rows"), took.by_rule.items()))
+    if took.notes:
+        shown["notes"] = markdown("\n".join(f"- {note}" for note in took.notes[:20]))
+    return shown
+
+
+def describe_events(staged: pl.LazyFrame) -> Metadata:
+    """Events by name, and how many are a machine's."""
+    counted = (
+        staged.group_by("event", "channel")
+        .agg(events=pl.len(), people=pl.col("person_id").n_unique(), machine=pl.col("is_machine").sum())
+        .sort("events", "event", descending=[True, False])
+        .collect()
+    )
+    total, machine = int(counted["events"].sum()), int(counted["machine"].sum())
+    return {
+        "events": total,
+        "machine share": round(machine / max(1, total), 4),
+        "by event": markdown(
+            markdown_table(("event", "channel", "events", "people", "by machines"), counted.iter_rows())
+        ),
+    }
+
+
+def describe_points(staged: pl.LazyFrame, days: list[date]) -> Metadata:
+    """What each rule gave on the newest of the dates."""
+    newest = staged.filter(pl.col("as_of") == max(days))
+    rules = (
+        newest.select(pl.col("contributions").explode())
+        .unnest("contributions")
+        .group_by("rule")
+        .agg(
+            people=pl.len(),
+            quantity=pl.col("quantity").sum(),
+            capped_off=pl.col("capped_off").sum(),
+            decay_loss=pl.col("decay_loss").cast(pl.Int128).sum(),
+            points=pl.col("points").cast(pl.Int128).sum(),
+        )
+        .sort("points", descending=True)
+        .collect()
+    )
+    table = markdown_table(
+        ("rule", "people", "quantity", "capped off", "points lost to age", "points"),
+        (
+            (
+                row["rule"],
+                row["people"],
+                row["quantity"],
+                row["capped_off"],
+                _points(row["decay_loss"]),
+                _points(row["points"]),
+            )
+            for row in rules.iter_rows(named=True)
+        ),
+    )
+    return {"people with points": newest.select(pl.len()).collect().item(), "points by rule": markdown(table)}
+
+
+def describe_reference(staged: pl.LazyFrame) -> Metadata:
+    """Which population was frozen."""
+    found = staged.select(
+        pl.col("effective_from").first(),
+        pl.col("version").first(),
+        people=pl.col("persons").sum(),
+        steps=pl.len(),
+        low=pl.col("points").min(),
+        high=pl.col("points").max(),
+    ).collect()
+    row = found.row(0, named=True)
+    if not row["steps"]:
+        return {"people": 0}
+    return {
+        "effective from": str(row["effective_from"]),
+        "version": row["version"],
+        "people": row["people"],
+        "distinct points": row["steps"],
+        "points": f"{_points(row['low'])} to {_points(row['high'])}",
+    }
+
+
+def describe_scores(staged: pl.LazyFrame, days: list[date], plan: ScorePlan) -> Metadata:
+    """Bands, states and a histogram on the newest of the dates."""
+    newest = (
+        staged.filter(pl.col("as_of") == max(days)).select("score", "band", "state", "reference").collect()
+    )
+    total = max(1, newest.height)
+    states = newest.group_by("state").agg(people=pl.len()).sort("people", descending=True)
+    shown: dict[str, Any] = {
+        "people": newest.height,
+        "states": markdown(markdown_table(("state", "people"), states.iter_rows())),
+    }
+    if plan.bands:
+        counted = dict(newest.group_by("band").agg(pl.len()).iter_rows())
+        shown["bands"] = markdown(
+            markdown_table(
+                ("band", "people", "share"),
+                ((name, counted.get(name, 0), f"{counted.get(name, 0) / total:.1%}") for name in plan.bands),
+            )
+        )
+    if (reference := newest["reference"].drop_nulls()).len():
+        shown["reference"] = reference[0]
+    scores = newest["score"].drop_nulls()
+    if scores.len():
+        shown["mean score"] = round(float(scores.mean()), 3)  # type: ignore[arg-type]
+        shown["distribution"] = picture(histogram_png(scores, plan.bands, plan.scale.range))
+    return shown
+
+
+def describe_segment(staged: pl.LazyFrame, days: list[date]) -> Metadata:
+    """Members by date."""
+    counted = dict(staged.group_by("as_of").agg(pl.len()).collect().iter_rows())
+    return {"members": counted.get(max(days), 0)}
+
+
+def describe_audience(staged: pl.LazyFrame, days: list[date], plan: CampaignPlan) -> Metadata:
+    """The waterfall of the newest of the dates."""
+    steps = waterfall(staged.filter(pl.col("as_of") == max(days)), plan)
+    sent = steps.filter(pl.col("step").str.starts_with("send: "))["people"].sum()
+    table = markdown_table(("step", "people"), steps.iter_rows())
+    return {"waterfall": markdown(table), "candidates": steps["people"][0], "sent": sent}
+
+
+def describe_persons(staged: pl.LazyFrame) -> Metadata:
+    """Who is known."""
+    found = staged.select(
+        people=pl.col("person_id").n_unique(),
+        periods=pl.len(),
+        first=pl.col("first_seen").min(),
+        last=pl.col("first_seen").max(),
+    ).collect()
+    row = found.row(0, named=True)
+    return {
+        "people": row["people"],
+        "profile periods": row["periods"],
+        "first seen": f"{row['first']} to {row['last']}",
+    }
+
+
+def _points(value: int) -> str:
+    return f"{value / POINT:,.1f}"

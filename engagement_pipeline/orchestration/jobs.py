@@ -1,0 +1,67 @@
+"""Jobs: what is run together.
+
+Here: selections of assets. Not here: when they run (`schedules`, `sensors`). Events and scores are two jobs,
+because days of events include today and as-of dates end yesterday.
+"""
+
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from engagement_pipeline.catalog.specs import Project
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The project's jobs."""
+
+    landing: UnresolvedAssetJobDefinition
+    events: UnresolvedAssetJobDefinition
+    daily: UnresolvedAssetJobDefinition
+    scores: UnresolvedAssetJobDefinition
+    refit: UnresolvedAssetJobDefinition
+    campaigns: UnresolvedAssetJobDefinition
+
+    def all(self) -> list[UnresolvedAssetJobDefinition]:
+        """Every job, for the definitions."""
+        return [self.landing, self.events, self.daily, self.scores, self.refit, self.campaigns]
+
+
+def build_jobs(project: Project) -> Jobs:
+    """The jobs over whatever the catalog declares."""
+
+    def tables(*kinds: str) -> dg.AssetSelection:
+        return dg.AssetSelection.key_prefixes(*[[*project.asset_prefix, kind] for kind in kinds])
+
+    def single(*names: str) -> dg.AssetSelection:
+        return dg.AssetSelection.assets(*[dg.AssetKey([*project.asset_prefix, name]) for name in names])
+
+    landing = tables("landed", "rejected")
+    events = tables("events", "conflicts") | single("daily_measures", "measure_coverage", "persons")
+    return Jobs(
+        landing=dg.define_asset_job(
+            "landing", landing, description="Land the files that are new, of every source."
+        ),
+        events=dg.define_asset_job(
+            "event_days", events, description="Make events, measures and persons for days."
+        ),
+        daily=dg.define_asset_job(
+            "daily", landing | events, description="Land what is new and make yesterday's events."
+        ),
+        scores=dg.define_asset_job(
+            "as_of_dates",
+            tables("points", "scores", "segments"),
+            description="Scores and segments as of a date, against the references in force.",
+        ),
+        refit=dg.define_asset_job(
+            "refit",
+            tables("points", "references", "scores", "segments"),
+            description="As `as_of_dates`, and every reference is fitted anew on the date's points in between.",
+        ),
+        campaigns=dg.define_asset_job(
+            "campaigns",
+            tables("audiences", "deliveries"),
+            description="Decide and deliver every campaign's audience as of a date.",
+        ),
+    )

@@ -1,0 +1,153 @@
+"""What Dagster shows beside an asset: its definition in words before the first run, its figures after one.
+
+Here: the one door through which metadata goes, so that its size stays bounded (the event log keeps it for
+ever) and no raw identifier gets in. Not here: the tables and pictures themselves (`reports`).
+"""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Campaign, HalfLife, Linear, Origin, Rule, Score, Segment, Source
+
+MARKDOWN_LIMIT = 8_000
+PICTURE_LIMIT = 30_000
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A markdown table; cells are escaped so that a condition's `|` cannot break it."""
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def markdown(text: str) -> dg.MarkdownMetadataValue:
+    """Markdown cut at a few kilobytes."""
+    if len(text) > MARKDOWN_LIMIT:
+        text = text[: text.rfind("\n", 0, MARKDOWN_LIMIT)] + "\n\n*cut here; the table itself has the rest*"
+    return dg.MetadataValue.md(text)
+
+
+def picture(png: bytes) -> dg.MarkdownMetadataValue:
+    """A small PNG shown inside the asset's page."""
+    if len(png) > PICTURE_LIMIT:
+        raise ValueError(f"a picture of {len(png)} bytes is too large for Dagster's event log")
+    return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def column_schema(schema: Mapping[str, pl.DataType]) -> dg.TableSchema:
+    """The stored columns, for the asset's overview."""
+    return dg.TableSchema([dg.TableColumn(name, str(kind)) for name, kind in schema.items()])
+
+
+def score_definition(score: Score) -> dict[str, Any]:
+    """A score's goal, rules, scale and bands, readable in the lineage sidebar before any run."""
+    rules = markdown_table(
+        ("weight", "event", "where", "quantity", "cap per day", "machine events"),
+        (
+            (
+                f"{rule.weight:+g}",
+                ", ".join(rule.event_names) + (f" on {', '.join(rule.channels)}" if rule.channels else ""),
+                rule.where or "",
+                _quantity(rule),
+                rule.cap.per_day if rule.cap else "",
+                rule.machine,
+            )
+            for rule in score.rules
+        ),
+    )
+    bands = markdown_table(
+        ("band", "from", "to"),
+        ((name, _edge(band.from_), _edge(band.to)) for name, band in score.bands.items()),
+    )
+    scale = score.scale
+    span = "" if scale.range is None else f" from {scale.range[0]:g} to {scale.range[1]:g}"
+    reference = f", {scale.reference} reference" if scale.needs_reference else ""
+    found = {
+        "goal": score.goal,
+        "rules": markdown(rules),
+        "window": f"{score.window} days",
+        "decay": _decay(score),
+        "scale": f"{scale.method}{span}{reference}",
+    }
+    if score.bands:
+        found["bands"] = markdown(bands)
+    if score.applies_to:
+        found["applies to"] = score.applies_to
+    return found
+
+
+def source_definition(source: Source) -> dict[str, Any]:
+    """Where a source's rows come from and how its columns are read."""
+    mapping = source.events or source.profiles
+    fields = [] if mapping is None else [(name, each) for name, each in mapping if isinstance(each, Origin)]
+    fields += [
+        (name, each)
+        for group in ("properties", "columns")
+        for name, each in getattr(mapping, group, {}).items()
+    ]
+    return {
+        "files": source.path,
+        "mapping": markdown(
+            markdown_table(("column", "comes from"), ((n, _origin(each)) for n, each in fields))
+        ),
+    }
+
+
+def segment_definition(segment: Segment) -> dict[str, Any]:
+    """The segment's condition."""
+    return {"where": markdown(f"```sql\n{segment.where}\n```")}
+
+
+def campaign_definition(campaign: Campaign) -> dict[str, Any]:
+    """Whom a campaign reaches and with what."""
+    variants = markdown_table(
+        ("variant", "when", "message"),
+        ((variant.label, variant.when or "everyone else", variant.message) for variant in campaign.variants),
+    )
+    found = {
+        "goal": campaign.goal,
+        "include": ", ".join(campaign.audience.include),
+        "exclude": ", ".join(campaign.audience.exclude) or "nobody",
+        "variants": markdown(variants),
+        "holdout": f"{campaign.holdout:.1%}",
+    }
+    if campaign.outcome:
+        found["outcome"] = f"{campaign.outcome.event} within {campaign.outcome.within} days"
+    return found
+
+
+def _origin(origin: Origin) -> str:
+    if origin.path is None:
+        return f"always `{origin.constant}`"
+    details = [
+        origin.format,
+        origin.timezone,
+        ", ".join(f"{old} → {new}" for old, new in origin.names.items()),
+    ]
+    return "; ".join([f"`{origin.path}`", *(each for each in details if each)])
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _edge(value: float | None) -> str:
+    return "no bound" if value is None else f"{value:g}"
+
+
+def _quantity(rule: Rule) -> str:
+    return "count" if rule.per is None else f"value, per {rule.per:g}"
+
+
+def _decay(score: Score) -> str:
+    match score.decay:
+        case HalfLife(half_life=days):
+            return f"half after {days} days"
+        case Linear(linear=days):
+            return f"linear, nothing after {days} days"
+        case _:
+            return "none"

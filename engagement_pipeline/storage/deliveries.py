@@ -1,0 +1,62 @@
+"""What was handed over: one row per campaign, as-of date and destination.
+
+Here: remembering deliveries, which makes an audience immutable. Not here: handing over (`delivery`).
+"""
+
+from datetime import date
+
+import sqlalchemy as sa
+
+from engagement_pipeline.storage.database import METADATA, Database
+
+DELIVERIES = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("campaign", sa.String(60), primary_key=True),
+    sa.Column("as_of", sa.Date, primary_key=True),
+    sa.Column("destination", sa.String(200), primary_key=True),
+    sa.Column("data_version", sa.String(64), nullable=False),  # of the audience that was handed over
+    sa.Column("people", sa.BigInteger, nullable=False),
+)
+
+
+class AudienceDelivered(Exception):  # noqa: N818  the words are what the reader sees
+    """A delivered audience was about to change."""
+
+
+def record(
+    database: Database, campaign: str, as_of: date, destination: str, data_version: str, people: int
+) -> None:
+    """Remember a delivery; the same one again changes nothing."""
+    key = (
+        (DELIVERIES.c.campaign == campaign)
+        & (DELIVERIES.c.as_of == as_of)
+        & (DELIVERIES.c.destination == destination)
+    )
+    with database.write() as connection:
+        connection.execute(sa.delete(DELIVERIES).where(key))
+        connection.execute(
+            sa.insert(DELIVERIES).values(
+                campaign=campaign,
+                as_of=as_of,
+                destination=destination,
+                data_version=data_version,
+                people=people,
+            )
+        )
+
+
+def refuse_change(database: Database, campaign: str, as_of: date, data_version: str) -> None:
+    """Raises AudienceDelivered when another content of this audience was handed over already."""
+    with database.read() as connection:
+        delivered = connection.execute(
+            sa.select(DELIVERIES.c.data_version, DELIVERIES.c.destination).where(
+                DELIVERIES.c.campaign == campaign, DELIVERIES.c.as_of == as_of
+            )
+        ).all()
+    for version, destination in delivered:
+        if version != data_version:
+            raise AudienceDelivered(
+                f"the audience of {campaign} on {as_of} was delivered to {destination!r} and cannot change any "
+                "more; people were already treated by it. Decide on another as-of date instead."
+            )
