@@ -15,8 +15,8 @@ _PROSE = {"goal", "owner", "description"}
 
 def digest(spec: Spec, *more: object) -> str:
     """12 hex digits of the spec's content without goal, owner and description, and of anything more
-    that JSON can hold."""
-    return _hash([spec.model_dump(mode="json", exclude=_PROSE), *more])
+    that JSON can hold. What stands at its default is left out, so a new option makes nothing stale."""
+    return _hash([spec.model_dump(mode="json", exclude=_PROSE, exclude_defaults=True), *more])
 
 
 def points_digest(score: Score) -> str:
@@ -50,7 +50,8 @@ def campaign_digest(campaign: Campaign) -> str:
 
 
 def _points_of(rule: Rule) -> object:
-    plain = rule.model_dump(mode="json", exclude={"label", "event", "channel", "where"})
+    apart = {"label", "event", "channel", "where"}
+    plain = rule.model_dump(mode="json", exclude=apart, exclude_defaults=True)
     return [plain, rule.event_names, rule.channels, rule.where and normalise(rule.where)]
 
 

@@ -109,9 +109,7 @@ def _yaml_files(folder: Path) -> Iterator[str]:
 
 def _misplaced(folder: str) -> str:
     if not folder:
-        return "belongs to nothing; a catalog has project.yaml, events.yaml and the folders " + ", ".join(
-            FOLDERS
-        )
+        return "is not read; a catalog has project.yaml, events.yaml and the folders " + ", ".join(FOLDERS)
     inside = folder.partition("/")[0]
     if inside in FOLDERS:
         return f"is not read; definitions stand directly in {inside}/"
@@ -134,7 +132,7 @@ def _name(document: Document, key: str) -> str:
         found = re.search(rf"^{key}:\s*([a-z][a-z0-9_]*)\s*(#|$)", document.text, re.MULTILINE)
         return found[1] if found else PurePath(document.file).stem
     name = document.data.get(key) or document.data.get(nearest(key, document.data) or "")
-    return name if isinstance(name, str) else PurePath(document.file).stem
+    return name.lower() if isinstance(name, str) else PurePath(document.file).stem
 
 
 def _events(document: Document, plan: TrackingPlan | None) -> list[Declared[Event]]:

@@ -32,8 +32,15 @@ class CatalogError(Exception):
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice most like `name`, if any is alike; of equals the first in the alphabet."""
-    return next(iter(difflib.get_close_matches(name, sorted(choices), n=1, cutoff=0.6)), None)
+    """The choice most like `name`, if any is alike. Of dotted names the last parts must be alike:
+    `profile.age` is not what `profile.tariff` meant."""
+    tail = name.rpartition(".")[2]
+    alike = [choice for choice in sorted(choices) if _alike(tail, choice.rpartition(".")[2])]
+    return next(iter(difflib.get_close_matches(name, alike, n=1)), None)
+
+
+def _alike(name: str, choice: str) -> bool:
+    return bool(difflib.get_close_matches(name, [choice]))
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -32,7 +32,7 @@ def weights_are_allowed(draft: Draft) -> Iterator[Issue]:
         at = ("rules", index, "weight")
         if project := draft.project.spec:
             low, high = project.limits.weight
-            if not low <= rule.weight <= high:
+            if low < high and not low <= rule.weight <= high:
                 message = f"weight {rule.weight:g} is outside the project's limits, {low:g} to {high:g}"
                 yield score.issue(message, *at)
             elif rule.weight > 0 and not ADVISED[0] <= rule.weight <= ADVISED[1]:

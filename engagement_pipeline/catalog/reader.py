@@ -49,7 +49,8 @@ def read(path: Path, file: str) -> Document:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        return _unreadable(file, mark.line + 1 if mark else 1, f"is not YAML: {error.problem}", text)
+        problem = _NO_ANCHORS if "expected alphabetic" in str(error.problem) else error.problem
+        return _unreadable(file, mark.line + 1 if mark else 1, f"is not YAML: {problem}", text)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return _unreadable(file, line, f"is not YAML: it holds the character {error.character:#x}", text)
@@ -67,14 +68,16 @@ def _unreadable(file: str, line: int, message: str, text: str = "") -> Document:
     return Document(file, text, issues=(Issue(file, line, message),))
 
 
+_NO_ANCHORS = "anchors (&) and aliases (*) are not supported; write the value out, or put it in quotes"
+
+
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 PyYAML declares it so
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            problem = "anchors (&) and aliases (*) are not supported; write the value out, or in quotes"
-            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+            raise yaml.composer.ComposerError(None, None, _NO_ANCHORS, event.start_mark)
         return super().compose_node(parent, index)
 
 

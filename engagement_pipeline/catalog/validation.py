@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from engagement_pipeline.catalog.issues import Issue, did_you_mean
+from engagement_pipeline.catalog.issues import Issue, did_you_mean, nearest
 from engagement_pipeline.catalog.reader import Document, Key
 from engagement_pipeline.catalog.specs import Name, Owner
 
@@ -32,7 +32,10 @@ def _issues(model: type[BaseModel], document: Document, errors: list[ErrorDetail
     """One issue an error; of the forms a value may take (`event: a` or `event: [a, b]`) pydantic reports
     all, and only the form that was meant is reported on."""
     forks: dict[Key, dict[str, list[ErrorDetails]]] = {}
+    misspelt = {(*e["loc"][:-1], _meant(model, e)) for e in errors if e["type"] == "extra_forbidden"}
     for error in errors:
+        if error["type"] == "missing" and error["loc"] in misspelt:
+            continue
         fork, form = _fork(document, error)
         forks.setdefault(fork, {}).setdefault(form, []).append(error)
     for fork, forms in forks.items():
@@ -76,6 +79,11 @@ def _other_form(errors: list[ErrorDetails]) -> bool:
         for error in errors
         if _FORM.match(str(error["loc"][-1]))
     )
+
+
+def _meant(model: type[BaseModel], error: ErrorDetails) -> str | None:
+    """The key that an unknown one probably is."""
+    return nearest(str(error["loc"][-1]), _keys(model, error["loc"][:-1]))
 
 
 def _single(error: ErrorDetails) -> bool:
