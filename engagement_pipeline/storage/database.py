@@ -12,7 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 SCHEMA_VERSION = 1
@@ -115,7 +122,7 @@ class Database:
             with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield connection
         except DBAPIError as error:
-            if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+            if not _is_outage(error):
                 raise
             raise DatabaseDown(
                 f"the database {self} does not answer: {_first_line(error)}. Check that "
@@ -166,6 +173,12 @@ def _sqlite_begin(connection: sa.Connection) -> None:
     # known to write takes the write lock first and waits for it instead.
     writes = connection.get_execution_options().get("writes", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    """Whether the database is at fault and not the statement; SQLite says plain DatabaseError for a file
+    that is no database."""
+    return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 
 def _first_line(error: DBAPIError) -> str:

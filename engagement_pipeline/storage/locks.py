@@ -100,7 +100,7 @@ def _wait(held: Held, wait: float) -> None:
                 f"holder is gone frees itself within {held.lease:g} s."
             )
         time.sleep(min(pause, max(deadline - time.monotonic(), 0.001)))
-        pause = min(pause * 1.5, 0.5)
+        pause = min(pause * 1.5, 0.2)
 
 
 def _take(held: Held) -> bool:

@@ -1,0 +1,75 @@
+"""The current tables: replaced whole, forward only."""
+
+import polars as pl
+import pytest
+
+from engagement_pipeline.core.frames import AUDIENCES, SCORES, SEGMENTS
+from engagement_pipeline.storage import current
+from engagement_pipeline.storage.current import current_as_of, read_current, replace_current
+from engagement_pipeline.storage.database import Database
+from engagement_pipeline_tests.storage.tables import day
+
+
+def scores(number: int, *people: str) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "as_of": [day(number)] * len(people),
+            "person_id": people,
+            "points": [10_000 * number] * len(people),
+            "score": [float(number)] * len(people),
+            "band": [None] * len(people),
+            "state": ["scored"] * len(people),
+            "reference": [None] * len(people),
+            "definition": ["d"] * len(people),
+        },
+        schema=SCORES,
+    )
+
+
+def test_current_scores_only_move_forward(database: Database) -> None:
+    assert replace_current(database, "scores", "email", day(1), scores(1, "a", "b"))
+    assert replace_current(database, "scores", "app", day(1), scores(1, "a"))
+    assert replace_current(database, "scores", "email", day(2), scores(2, "b", "c"))
+    assert not replace_current(database, "scores", "email", day(1), scores(1, "a"))
+    found = read_current(database, "scores", "email")
+    assert found["person_id"].to_list() == ["b", "c"]
+    assert found["score"].to_list() == [2.0, 2.0]
+    assert current_as_of(database, "scores") == {"email": day(2), "app": day(1)}
+    assert replace_current(database, "scores", "email", day(2), scores(2, "d"))
+    assert read_current(database, "scores", "email")["person_id"].to_list() == ["d"]
+    assert read_current(database, "scores", "app").height == 1
+
+
+def test_nobody_is_an_answer_too(database: Database) -> None:
+    segment = pl.DataFrame({"as_of": [day(1)], "person_id": ["a"]}, schema=SEGMENTS)
+    assert replace_current(database, "memberships", "loyal", day(1), segment)
+    assert replace_current(database, "memberships", "loyal", day(2), segment.clear())
+    assert read_current(database, "memberships", "loyal").is_empty()
+    assert current_as_of(database, "memberships") == {"loyal": day(2)}
+
+
+def test_a_failure_in_between_keeps_the_old_rows(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    audience = pl.DataFrame(
+        {
+            "as_of": [day(1)] * 2,
+            "person_id": ["a", "b"],
+            "decision": ["send", "hold_out"],
+            "reason": [None, "holdout"],
+            "variant": ["v", "v"],
+            "message": ["m", "m"],
+        },
+        schema=AUDIENCES,
+    )
+    assert replace_current(database, "audiences", "perks", day(1), audience)
+    monkeypatch.setattr(current, "CHUNK", 1)
+    slices = iter([audience.head(1)])
+
+    def broken(*_: object) -> object:
+        yield next(slices).select(pl.lit("perks").alias("campaign_name"), pl.all())
+        raise LookupError
+
+    with monkeypatch.context() as patch, pytest.raises(LookupError):
+        patch.setattr(pl.DataFrame, "iter_slices", broken)
+        replace_current(database, "audiences", "perks", day(2), audience)
+    assert read_current(database, "audiences", "perks").height == 2
+    assert current_as_of(database, "audiences") == {"perks": day(1)}
