@@ -113,5 +113,7 @@ PLANTED = {
     "unreadable_time",
     "value_out_of_range",
     "unreadable_property",
+    "before_start",
+    "after_end",
 }
 """The rejection rules that the sample's events set off, conflicts of ids apart."""

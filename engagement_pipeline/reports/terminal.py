@@ -47,12 +47,14 @@ def percent(share: float) -> str:
 def events_by_source(counts: pl.DataFrame) -> Table:
     """A line per source and their sum.
 
-    counts: `source`, `files`, `landed` (rows), `events` (valid and settled), `rejected` (rows).
+    counts: `source`, `files`, `landed` (rows), `events` (valid and settled, null for a source of profiles),
+    `rejected` (rows).
     """
     table = _table("source", "files", "rows landed", "events", "rejected")
     columns = ("files", "landed", "events", "rejected")
     for row in counts.iter_rows(named=True):
-        table.add_row(row["source"], *(count(row[column]) for column in columns))
+        cells = ("" if row[column] is None else count(row[column]) for column in columns)
+        table.add_row(row["source"], *cells)
     table.add_section()
     total = counts.select(pl.col(*columns).sum()).row(0, named=True)
     table.add_row("all", *(count(total[column] or 0) for column in columns), style="bold")

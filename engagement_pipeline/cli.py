@@ -1,0 +1,123 @@
+"""The `engagement` command.
+
+Here: arguments, exit codes and the words around them. Not here: the work itself. `lint` and `init` run
+without Dagster; the commands that materialize import it when they are called.
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import version as installed_version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from engagement_pipeline.catalog.issues import Issue
+from engagement_pipeline.catalog.lint import lint as lint_catalog
+from engagement_pipeline.catalog.loader import catalog_folder
+
+app = typer.Typer(
+    name="engagement",
+    help="Engagement scores, segments and campaign audiences from your own events.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+# Plain text: paths and the words of issues are no markup, and a line stays one line when piped.
+_out = Console(markup=False, highlight=False, soft_wrap=True)
+_err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _out.print(f"engagement-pipeline {installed_version('engagement-pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Engagement scores, segments and campaign audiences from your own events."""
+
+
+@app.command()
+def lint(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="The catalog; else $ENGAGEMENT_CATALOG, else the example."),
+    ] = None,
+) -> None:
+    """Check a catalog: every mistake at once, as file:line: message. Exit code 1 if there is an error."""
+    catalog = folder or catalog_folder()
+    issues = lint_catalog(catalog)
+    for issue in issues:
+        _out.print(str(issue), style="red" if issue.level == "error" else "yellow")
+    errors = _count(issues, "error")
+    if not issues:
+        _out.print(f"{catalog}: no issues", style="green")
+    else:
+        _out.print(f"{catalog}: {errors}, {_count(issues, 'warning')}")
+    if any(issue.level == "error" for issue in issues):
+        raise typer.Exit(1)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:
+    """Write a small catalog to start from: one score, one segment, one campaign over three sources."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        _fail(f"{folder} is not empty; give a folder that does not exist yet, nothing is ever overwritten")
+    # Written anew, not copied with their modes: an installed package may be read-only.
+    for name, content in _starter(files("engagement_pipeline.example") / "starter"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    for path in sorted(folder.rglob("*.yaml")):
+        _out.print(str(path))
+    _out.print(f"\nCheck it with: engagement lint {folder}")
+
+
+@app.command()
+def demo(
+    dataset: Annotated[
+        str, typer.Option(help="example (made-up sample data) or complete-journey (recorded data).")
+    ] = "example",
+    path: Annotated[
+        Path | None, typer.Option(help="The folder with the recorded data's parquet files.")
+    ] = None,
+) -> None:
+    """Land a dataset, materialize every asset through Dagster and show what came of it. Safe to run again."""
+    from engagement_pipeline.example.complete_journey.prepare import MissingDataError
+    from engagement_pipeline.orchestration.demo import DemoFailed, UnknownDataset, run_demo
+
+    try:
+        run_demo(dataset, path)
+    except (MissingDataError, UnknownDataset, DemoFailed) as error:
+        _fail(str(error))
+
+
+def _starter(folder: Traversable, below: str = "") -> Iterator[tuple[str, bytes]]:
+    """Every file of the packaged starter: path below it, content."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _starter(entry, f"{below}{entry.name}/")
+        elif entry.name.endswith(".yaml"):
+            yield f"{below}{entry.name}", entry.read_bytes()
+
+
+def _count(issues: list[Issue], level: str) -> str:
+    number = sum(issue.level == level for issue in issues)
+    return f"{number} {level}{'' if number == 1 else 's'}"
+
+
+def _fail(message: str) -> None:
+    """Says why on stderr and leaves with exit code 1."""
+    _err.print(message, style="red")
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()
