@@ -22,6 +22,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog, Channel, PropertyType
 from engagement_pipeline.contracts.rules import failures, rule
 from engagement_pipeline.core.frames import REJECTED, event_schema
+from engagement_pipeline.core.text import filled
 
 TEXT = "text."
 SHOWN = 60
@@ -120,7 +121,11 @@ def _shown(column: str, *, quoted: bool = True) -> pl.Expr:
         .then(pl.concat_str(text.str.head(SHOWN), pl.lit("…")))
         .otherwise(text)
     )
-    return pl.format("'{}'", cut) if quoted else cut
+    return filled("'{}'", cut) if quoted else cut
+
+
+def _instant(at: pl.Expr) -> pl.Expr:
+    return at.dt.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _unreadable(column: str, columns: list[str]) -> pl.Expr:
@@ -136,7 +141,7 @@ def _identity(catalog: Catalog) -> Iterator[RowRule]:
         yield RowRule(
             "unknown_event",
             ~_blank("event") & ~pl.col("event").is_in(sorted(catalog.events)),
-            pl.format(
+            filled(
                 "the event {} is not in the tracking plan: add it to events.yaml, or map it in the source",
                 _shown("event"),
             ),
@@ -145,7 +150,7 @@ def _identity(catalog: Catalog) -> Iterator[RowRule]:
     yield RowRule(
         "unknown_channel",
         known & ~pl.col("channel").is_in(list(get_args(Channel))).fill_null(False),
-        pl.format("the channel {} is none of the channels known", _shown("channel").fill_null("(none)")),
+        filled("the channel {} is none of the channels known", _shown("channel").fill_null("(none)")),
     )
 
 
@@ -160,27 +165,25 @@ def _times(catalog: Catalog, columns: list[str]) -> Iterator[RowRule]:
         yield RowRule(
             "unreadable_time",
             unreadable,
-            pl.format(
-                "the time {} is not in the format that the source declares", _shown(TEXT + "occurred_at")
-            ),
+            filled("the time {} is not in the format that the source declares", _shown(TEXT + "occurred_at")),
         )
     future = at > seen + pl.duration(minutes=limits.future_minutes)
     yield RowRule(
         "future_time",
         future,
-        pl.format(
+        filled(
             f"the event claims {{}}, more than {limits.future_minutes} minutes after it was received ({{}})",
-            at.dt.to_string("iso"),
-            seen.dt.to_string("iso"),
+            _instant(at),
+            _instant(seen),
         ),
     )
     ancient = at < seen - pl.duration(days=limits.past_days)
     yield RowRule(
         "ancient_time",
         ancient,
-        pl.format(
+        filled(
             f"the event claims {{}}, more than {limits.past_days} days before it was received",
-            at.dt.to_string("iso"),
+            _instant(at),
         ),
     )
     yield from _project_days(project.start_date, project.end_date)
@@ -192,32 +195,32 @@ def _project_days(start: date, end: date | None) -> Iterator[RowRule]:
     yield RowRule(
         "before_start",
         day < start,
-        pl.format(f"the event's day {{}} lies before the project's start_date {start}", day.cast(pl.String)),
+        filled(f"the event's day {{}} lies before the project's start_date {start}", day.cast(pl.String)),
     )
     if end is not None:
         yield RowRule(
             "after_end",
             day > end,
-            pl.format(f"the event's day {{}} lies after the project's end_date {end}", day.cast(pl.String)),
+            filled(f"the event's day {{}} lies after the project's end_date {end}", day.cast(pl.String)),
         )
 
 
 def _values(catalog: Catalog, columns: list[str]) -> Iterator[RowRule]:
     value, limit = pl.col("value"), catalog.project.limits.value
     yield RowRule(
-        "not_finite_value", ~value.is_finite(), pl.format("the value {} is not a number", _shown("value"))
+        "not_finite_value", ~value.is_finite(), filled("the value {} is not a number", _shown("value"))
     )
     yield RowRule(
         "value_out_of_range",
         value.is_finite() & (value.abs() > limit),
-        pl.format(f"the value {{}} is beyond limits.value ({limit:g})", value.cast(pl.String)),
+        filled(f"the value {{}} is beyond limits.value ({limit:g})", value.cast(pl.String)),
     )
     for column, what in (("value", "a number"), ("is_machine", "true or false")):
         if TEXT + column in columns:
             yield RowRule(
                 f"unreadable_{column}",
                 _unreadable(column, columns),
-                pl.format(f"{column}: {{}} is not {what}", _shown(TEXT + column)),
+                filled(f"{column}: {{}} is not {what}", _shown(TEXT + column)),
             )
 
 
@@ -227,7 +230,7 @@ def _properties(catalog: Catalog, columns: list[str]) -> Iterator[RowRule]:
     if declared:
         reasons = [
             pl.when(_unreadable(name, columns)).then(
-                pl.format(f"property {name}: {{}} is not {KINDS[kind]}", _shown(TEXT + name))
+                filled(f"property {name}: {{}} is not {KINDS[kind]}", _shown(TEXT + name))
             )
             for name, kind in declared.items()
         ]
@@ -243,7 +246,7 @@ def _properties(catalog: Catalog, columns: list[str]) -> Iterator[RowRule]:
             pl.concat_str(
                 [
                     pl.when(~pl.col(name).is_finite()).then(
-                        pl.format(f"property {name}: {{}} is not a number", _shown(name))
+                        filled(f"property {name}: {{}} is not a number", _shown(name))
                     )
                     for name in numbers
                 ],

@@ -137,7 +137,7 @@ def _points(_name: str, _catalog: Catalog) -> Contract:
 def _references(_name: str, _catalog: Catalog) -> Contract:
     rules = {
         "persons: at least one": pl.col("persons") >= 1,
-        "version: one a date": pl.col("version") == pl.col("version").first().over("effective_from"),
+        "version: one a date": pl.col("version").n_unique().over("effective_from") == 1,
     }
     return frames.REFERENCES, ["effective_from", "points_digest", "points"], [], rules
 

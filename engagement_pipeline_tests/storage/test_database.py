@@ -62,9 +62,9 @@ def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
 def test_a_newer_schema_is_refused(database: Database) -> None:
     with database.write() as connection:
         connection.execute(sa.insert(SCHEMA_VERSIONS).values(version=SCHEMA_VERSION + 1))
-    with closing(Database(database.url)) as other:
-        with pytest.raises(SchemaTooNew, match=f"version {SCHEMA_VERSION + 1}"), other.read():
-            pass
+    newer = f"version {SCHEMA_VERSION + 1}"
+    with closing(Database(database.url)) as other, pytest.raises(SchemaTooNew, match=newer), other.read():
+        pass
 
 
 def test_writers_at_once_wait_for_one_another(database: Database) -> None:

@@ -1,0 +1,186 @@
+"""A small catalog, and rows that keep its contracts."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import (
+    Audience,
+    Campaign,
+    Catalog,
+    Event,
+    Limits,
+    Origin,
+    ProfileMapping,
+    Project,
+    Rule,
+    Scale,
+    Score,
+    Source,
+    Variant,
+)
+from engagement_pipeline.core import frames
+
+DAY = date(2026, 2, 1)
+NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+CATALOG = Catalog(
+    project=Project(
+        project="shop",
+        start_date=date(2026, 1, 1),
+        end_date=date(2026, 6, 30),
+        timezone="Europe/Berlin",
+        limits=Limits(value=1000, past_days=365, future_minutes=60),
+    ),
+    events={
+        "opened": Event(channel="email", chosen=True),
+        "bought": Event(
+            channel="commerce",
+            unit="EUR",
+            properties={
+                "category": "text",
+                "items": "integer",
+                "discount": "number",
+                "gift": "boolean",
+                "due": "date",
+            },
+        ),
+    },
+    sources={
+        "crm": Source(
+            source="crm",
+            owner="team:crm",
+            delivers="profiles",
+            path="crm/*.csv",
+            format="csv",
+            profiles=ProfileMapping(person_id=Origin(path="id")),
+            columns={"plan": "text", "age": "number"},
+        )
+    },
+    scores={
+        "email": Score.model_validate(
+            {
+                "score": "email",
+                "goal": "Do they read?",
+                "owner": "team:crm",
+                "window": 30,
+                "rules": [Rule(event="opened", weight=1)],
+                "scale": Scale(method="percentile", range=(1, 10)),
+                "bands": {"low": [1, 5], "high": {"from": 5, "to": 10, "include_to": True}},
+            }
+        ),
+        "plain": Score(
+            score="plain", goal="Points", owner="team:crm", window=30, rules=[Rule(event="opened", weight=1)]
+        ),
+    },
+    segments={},
+    campaigns={
+        "perks": Campaign(
+            campaign="perks",
+            goal="Thank them",
+            owner="team:crm",
+            audience=Audience(include=["loyal"]),
+            channel="email",
+            variants=[Variant(name="extra", message="extra_perks"), Variant(message="thanks")],
+        )
+    },
+)
+
+EVENT: dict[str, object] = {
+    "event_date": DAY,
+    "event_id": "e1",
+    "person_id": "person-1",
+    "event": "bought",
+    "channel": "commerce",
+    "occurred_at": NOON,
+    "received_at": NOON + timedelta(hours=2),
+    "value": 12.5,
+    "unit": "EUR",
+    "is_machine": False,
+    "category": "books",
+    "items": 2,
+    "discount": 0.1,
+    "gift": True,
+    "due": DAY,
+    "content_hash": "h1",
+    "batch": "b1",
+    "row_number": 1,
+}
+PROFILE: dict[str, object] = {"person_id": "person-1", "first_seen": DAY, "valid_from": DAY, "plan": "basic"}
+CONTRIBUTION = {"rule": "opened", "quantity": 3, "capped_off": 0, "decay_loss": 0, "points": 30_000}
+SCORE: dict[str, object] = {
+    "as_of": DAY,
+    "person_id": "person-1",
+    "points": 30_000,
+    "score": 7.0,
+    "band": "high",
+    "state": "scored",
+    "reference": "v1",
+    "definition": "d1",
+}
+DECISION: dict[str, object] = {
+    "as_of": DAY,
+    "person_id": "person-1",
+    "decision": "send",
+    "reason": None,
+    "variant": "extra",
+    "message": "extra_perks",
+}
+REJECTION: dict[str, object] = {
+    "batch": "b1",
+    "file": "a.csv",
+    "row_number": 1,
+    "rule": "missing_time",
+    "reason": "no time",
+    "raw": "{}",
+}
+
+GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
+    "landed/web": (frames.LANDED, {**REJECTION, "received_at": NOON}),
+    "rejected/web": (frames.REJECTED, REJECTION),
+    "events/web": (frames.event_schema(CATALOG), EVENT),
+    "conflicts/web": (frames.CONFLICTS, {**EVENT, "rule": "conflicting_event_id", "reason": "taken"}),
+    "persons": (frames.person_schema(CATALOG), {**PROFILE, "age": 40.0}),
+    "daily_measures": (
+        frames.DAILY_MEASURES,
+        {"event_date": DAY, "person_id": "person-1", "measure": "m", "quantity": 2},
+    ),
+    "measure_coverage": (
+        frames.MEASURE_COVERAGE,
+        {"event_date": DAY, "measure": "m", "events_version": "v"},
+    ),
+    "points/email": (
+        frames.POINTS,
+        {
+            "as_of": DAY,
+            "person_id": "person-1",
+            "points": 30_000,
+            "points_digest": "d1",
+            "contributions": [CONTRIBUTION],
+        },
+    ),
+    "references/email": (
+        frames.REFERENCES,
+        {"effective_from": DAY, "points_digest": "d1", "version": "v1", "points": 0, "persons": 1},
+    ),
+    "scores/email": (frames.SCORES, SCORE),
+    "scores/plain": (frames.SCORES, {**SCORE, "band": None, "reference": None, "score": -250.0}),
+    "segments/loyal": (frames.SEGMENTS, {"as_of": DAY, "person_id": "person-1"}),
+    "audiences/perks": (frames.AUDIENCES, DECISION),
+}
+"""Table -> its columns and one row that keeps its contract."""
+
+
+def frame(schema: pl.Schema, *rows: dict[str, object]) -> pl.DataFrame:
+    """The rows as a frame; columns that a row does not name are null."""
+    return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
+
+
+def candidates(*rows: dict[str, object], **extra: pl.DataType) -> pl.DataFrame:
+    """Event candidates: EVENT with changes, one row number each."""
+    schema = pl.Schema({**frames.event_schema(CATALOG), "file": pl.String(), "raw": pl.String(), **extra})
+    made = [
+        {**EVENT, "event_id": f"e{number}", "row_number": number, "file": "a.csv", "raw": "{}", **row}
+        for number, row in enumerate(rows, start=1)
+    ]
+    return frame(schema, *made)
