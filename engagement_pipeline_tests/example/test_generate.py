@@ -14,6 +14,7 @@ from engagement_pipeline.core.frames import UTC_MICROS
 from engagement_pipeline.example.flaws import PLANTED
 from engagement_pipeline.example.generate import PERSONS, generate
 from engagement_pipeline.ingestion.canonical import canonical_events
+from engagement_pipeline.ingestion.profiles import split_profiles
 from engagement_pipeline.ingestion.readers import read_raw
 from engagement_pipeline_tests.example.test_catalogs import JUNIPER
 from engagement_pipeline_tests.example.through_core import Computed, compute
@@ -23,6 +24,11 @@ SMALL = 300
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def landed(block: pl.DataFrame, name: str) -> pl.DataFrame:
+    received = pl.lit(datetime(2026, 7, 1, tzinfo=UTC), dtype=UTC_MICROS)
+    return block.with_columns(batch=pl.lit(name), file=pl.lit(name), received_at=received)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,6 @@ def catalog() -> Catalog:
 @pytest.fixture(scope="module")
 def judged(landing: Path, catalog: Catalog) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]:
     """By file below the landing folder: valid events, rejected rows."""
-    received = pl.lit(datetime(2026, 7, 1, tzinfo=UTC), dtype=UTC_MICROS)
     found = {}
     for source in catalog.sources.values():
         if source.delivers == "profiles":
@@ -48,14 +53,7 @@ def judged(landing: Path, catalog: Catalog) -> dict[str, tuple[pl.DataFrame, pl.
         for path in sorted(landing.glob(source.path)):
             name = str(path.relative_to(landing))
             blocks = [
-                split(
-                    canonical_events(
-                        block.with_columns(batch=pl.lit(name), file=pl.lit(name), received_at=received),
-                        source,
-                        catalog,
-                    ),
-                    catalog,
-                )
+                split(canonical_events(landed(block, name), source, catalog), catalog)
                 for block in read_raw(path, source.format)
             ]
             if blocks:
@@ -153,27 +151,15 @@ def computed(
     landing: Path, judged: dict[str, tuple[pl.DataFrame, pl.DataFrame]], catalog: Catalog
 ) -> Computed:
     events = pl.concat([valid for valid, _ in judged.values()]).unique("event_id", maintain_order=True)
-    profiles = catalog.sources["crm"].profiles
-    assert profiles is not None and profiles.observed_at is not None
-    facts = {name: origin.path or "" for name, origin in profiles.columns.items()}
-    raw = pl.concat(pl.read_csv(path, infer_schema=False) for path in sorted((landing / "crm").iterdir()))
-    typed = {"age": pl.Int64(), "joined_on": pl.Date()} | {
-        name: pl.Boolean() for name in catalog.profile_columns if name.endswith("opt_in")
-    }
-    snapshots = raw.filter(pl.col("customer_id").is_not_null()).select(
-        pl.col("customer_id").alias("person_id"),
-        pl.col("exported_at").str.to_datetime(time_unit="us", time_zone="UTC").alias("observed_at"),
-        *(
-            (
-                pl.col(facts.get(name, name)) == "true"
-                if typed.get(name) == pl.Boolean()
-                else pl.col(facts.get(name, name)).cast(typed.get(name, pl.String()), strict=False)
-            ).alias(name)
-            for name in catalog.profile_columns
-        ),
-    )
+    crm = catalog.sources["crm"]
+    exports = [
+        split_profiles(landed(block, path.name), crm, catalog).snapshots
+        for path in sorted(landing.glob(crm.path))
+        for block in read_raw(path, crm.format)
+    ]
     assert catalog.project.end_date is not None
-    return compute(catalog, events.lazy(), snapshots.lazy(), catalog.project.end_date)
+    snapshots = pl.concat(exports).drop("batch").lazy()
+    return compute(catalog, events.lazy(), snapshots, catalog.project.end_date)
 
 
 def test_every_band_has_people_and_nobody_with_a_score_is_in_none(
