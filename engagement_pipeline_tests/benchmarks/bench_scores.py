@@ -2,7 +2,8 @@
 
 Run `python -m engagement_pipeline_tests.benchmarks.bench_scores [--events 1000000 …] [--catalog 10 …]`. Every
 contender runs in a process of its own, alone, so that its peak memory is its own; loading the events is
-not timed. Seconds on a busy machine say little; the processor time beside them says more. All must find the same points and scores to the last bit, or the run fails.
+not timed. Seconds on a busy machine say little; the processor time beside them says more. All must find the
+same points and scores to the last bit, or the run fails.
 """
 
 import argparse

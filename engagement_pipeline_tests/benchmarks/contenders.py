@@ -259,7 +259,7 @@ def _scale_sql(plan: ScorePlan) -> str:
     score = f"case when share >= 1 then {high} else {low} + ({high} - {low}) * share end as score"
     if scale.method == "linear":
         share = "least(1, greatest(0, (points::double - bottom::double) / (top::double - bottom::double)))"
-        return f"""{everybody}, 
+        return f"""{everybody},
             ends as (select min(points) as bottom, max(points) as top from p {population}),
             s as (select person_id, points, {share} as share from p cross join ends)
             select person_id, points, {score} from s"""
