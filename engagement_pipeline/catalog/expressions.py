@@ -261,9 +261,9 @@ class _Translation:
         parts = [first, *(_comparable(node, first, other)[1] for other in others)]
         kinds = {part.kind for part in parts}
         if len(kinds) == 1:
-            return _Typed(first.kind, pl.coalesce(part.expr for part in parts))
+            return _Typed(first.kind, _first_known([part.expr for part in parts]))
         if kinds <= set(_NUMBERS):
-            return _Typed("number", pl.coalesce(part.expr.cast(pl.Float64) for part in parts))
+            return _Typed("number", _first_known([part.expr.cast(pl.Float64) for part in parts]))
         raise ExpressionError(f"{_quote(node)} mixes {' and '.join(sorted(map(_a, kinds)))}")
 
 
@@ -322,6 +322,12 @@ def _any_equal(value: _Typed, pairs: list[tuple[_Typed, _Typed]]) -> pl.Expr:
     ):
         return value.expr.is_in([item.literal for _, item in pairs])
     return reduce(pl.Expr.or_, (left.expr == right.expr for left, right in pairs), pl.lit(False, pl.Boolean))
+
+
+def _first_known(parts: list[pl.Expr]) -> pl.Expr:
+    """SQL's coalesce. Not polars': beside a literal, as in `1 = coalesce(i, 2)`, polars 2.1 makes one row of
+    a column that is all null, and so it does with when-then."""
+    return reduce(pl.Expr.fill_null, parts)
 
 
 def _refusal(node: exp.Expr) -> str:
