@@ -70,7 +70,7 @@ class Database:
 
     def __init__(self, url: str):
         self._url = sa.make_url(url)
-        self._ready = False
+        self._made = 0  # tables known when they were last created; a module imported later brings more
         if self._url.get_backend_name() == "sqlite" and self._url.database in (None, "", ":memory:"):
             raise DatabaseDown(
                 f"the database {self} would live in memory, where no other process or thread sees its locks: "
@@ -117,7 +117,7 @@ class Database:
     @contextmanager
     def _transaction(self, *, writes: bool) -> Iterator[sa.Connection]:
         try:
-            if not self._ready:
+            if self._made < len(METADATA.tables):
                 self._create()
             with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield connection
@@ -139,6 +139,7 @@ class Database:
                     f"the folder of the database {self} cannot be made: {error.strerror}. "
                     "Make it writable, or set ENGAGEMENT_DATABASE_URL."
                 ) from None
+        known = len(METADATA.tables)
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             if self._engine.dialect.name == "postgresql":
                 # Two processes that create the tables at once would fail on the catalog's unique index.
@@ -152,7 +153,7 @@ class Database:
                     f"the database {self} has schema version {found}, this package knows {SCHEMA_VERSION}: "
                     "install the package version that wrote it, or a newer one"
                 )
-        self._ready = True
+        self._made = known
 
 
 def _options(url: sa.URL) -> dict[str, Any]:

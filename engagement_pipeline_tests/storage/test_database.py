@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from engagement_pipeline.storage import database as database_module
 from engagement_pipeline.storage.database import (
     METADATA,
     SCHEMA_VERSION,
@@ -110,3 +111,17 @@ def test_every_table_is_made_at_first_use(database: Database) -> None:
     with database.read() as connection:
         found = set(sa.inspect(connection).get_table_names())
     assert found == set(METADATA.tables)
+
+
+def test_tables_of_modules_imported_later_are_made_too(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.read():
+        pass
+    later = sa.MetaData()
+    for table in METADATA.tables.values():
+        table.to_metadata(later)
+    added = sa.Table("added_later", later, sa.Column("n", sa.Integer))
+    monkeypatch.setattr(database_module, "METADATA", later)
+    with database.read() as connection:
+        assert connection.execute(sa.select(added)).all() == []
