@@ -17,7 +17,7 @@ class Engine(Protocol):
     """Runs the core over frames of any size. Every engine gives the same rows, to the last bit."""
 
     def measures(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
-        """`frames.DAILY_MEASURES` of the events, in parts that share no row's key."""
+        """`frames.DAILY_MEASURES` of the events, in parts that share no day."""
 
     def points(
         self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date

@@ -21,9 +21,10 @@ class LocalEngine:
     buckets: int = 1
 
     def measures(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
-        """`frames.DAILY_MEASURES`, sorted by day, measure and person; a part per bucket of days."""
+        """`frames.DAILY_MEASURES`; a part per range of days, ascending. Rows within a part come in no order:
+        sorting them takes four times as long as computing them, and storage sorts what it writes anyway."""
         for part in self._split(events, "event_date"):
-            yield daily_measures(part, measures).sort("event_date", "measure", "person_id").collect()
+            yield daily_measures(part, measures).collect()
 
     def points(
         self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date
