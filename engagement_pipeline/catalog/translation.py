@@ -1,0 +1,324 @@
+"""The allow-list of conditions: every SQL node that may stand in one, its types, and its polars expression.
+
+Here: the walk over a parsed tree. A node is translated by the one function listed for its exact type, and
+what a function does not expect is refused, so only the code in this module ever runs for a condition.
+Not here: reading text (`expressions`).
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import reduce
+from typing import Literal, NamedTuple
+
+import polars as pl
+from sqlglot import exp
+
+from engagement_pipeline.catalog.issues import did_you_mean
+from engagement_pipeline.catalog.specs import PropertyType
+
+DIALECT = "duckdb"
+_NUMBERS = ("integer", "number")
+
+
+class ExpressionError(ValueError):
+    """A condition that cannot be used; the message names the culprit. `unknown` is the column it names
+    that does not exist, where that is the mistake."""
+
+    def __init__(self, message: str, unknown: str | None = None) -> None:
+        super().__init__(message)
+        self.unknown = unknown
+
+
+class Typed(NamedTuple):
+    kind: PropertyType | Literal["null"]
+    expr: pl.Expr
+    literal: str | int | float | bool | date | None = None
+
+
+class Translation:
+    """One walk over a tree: the type and the polars expression of every node, or ExpressionError."""
+
+    def __init__(self, columns: Mapping[str, PropertyType]) -> None:
+        self.columns = columns
+
+    def translate(self, node: exp.Expr) -> Typed:
+        handler = _NODES.get(type(node))
+        if handler is None:
+            raise ExpressionError(_refusal(node))
+        return handler(self, node)
+
+    def operands(self, node: exp.Expr, *keys: str) -> list[Typed]:
+        """The operands under `keys`, in order; anything else the node carries is refused."""
+        extra = [
+            key for key, value in node.args.items() if key not in keys and value not in (None, False, [])
+        ]
+        if extra:
+            raise ExpressionError(_refusal(node))
+        parts: list[exp.Expr] = []
+        for key in keys:
+            value = node.args.get(key)
+            parts += value if isinstance(value, list) else [value] if value is not None else []
+        return [self.translate(part) for part in parts]
+
+    def column(self, node: exp.Expr) -> Typed:
+        name = column_name(node)
+        if name not in self.columns:
+            raise ExpressionError(f"unknown column '{name}'{did_you_mean(name, self.columns)}", unknown=name)
+        return Typed(self.columns[name], pl.col(name))
+
+    def literal(self, node: exp.Expr) -> Typed:
+        text = str(node.this)
+        if node.args["is_string"]:
+            return Typed("text", pl.lit(text, pl.String), text)
+        if re.fullmatch(r"\d+", text) and int(text) < 2**63:
+            return Typed("integer", pl.lit(int(text), pl.Int64), int(text))
+        if not re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) or not math.isfinite(float(text)):
+            raise ExpressionError(f"'{text}' is not a number a condition can use")
+        return Typed("number", pl.lit(float(text), pl.Float64), float(text))
+
+    def boolean(self, node: exp.Expr) -> Typed:
+        return Typed("boolean", pl.lit(bool(node.this), pl.Boolean), bool(node.this))
+
+    def null(self, node: exp.Expr) -> Typed:
+        return Typed("null", pl.lit(None))
+
+    def paren(self, node: exp.Expr) -> Typed:
+        return self.operands(node, "this")[0]
+
+    def logic(self, node: exp.Expr) -> Typed:
+        for operand in (operands := self.operands(node, "this", "expression")):
+            _need(operand, ("boolean",), node)
+        join = pl.Expr.and_ if isinstance(node, exp.And) else pl.Expr.or_
+        return Typed("boolean", join(*(operand.expr for operand in operands)))
+
+    def negation(self, node: exp.Expr) -> Typed:
+        (operand,) = self.operands(node, "this")
+        _need(operand, ("boolean",), node)
+        return Typed("boolean", operand.expr.not_())
+
+    def comparison(self, node: exp.Expr) -> Typed:
+        left, right = _comparable(node, *self.operands(node, "this", "expression"))
+        if left.kind == "boolean" and type(node) in (exp.LT, exp.LTE, exp.GT, exp.GTE):
+            raise ExpressionError(f"{_quote(node)} puts true and false in order; use =")
+        return Typed("boolean", _COMPARISONS[type(node)](left.expr, right.expr))
+
+    def between(self, node: exp.Expr) -> Typed:
+        value, low, high = self.operands(node, "this", "low", "high")
+        above, from_ = _comparable(node, value, low)
+        below, to = _comparable(node, value, high)
+        if "boolean" in (above.kind, below.kind):
+            raise ExpressionError(f"{_quote(node)} puts true and false in order; use =")
+        return Typed("boolean", (above.expr >= from_.expr) & (below.expr <= to.expr))
+
+    def membership(self, node: exp.Expr) -> Typed:
+        value, *items = self.operands(node, "this", "expressions")
+        if not items:
+            raise ExpressionError(f"{_quote(node)} lists nothing; give at least one value")
+        pairs = [_comparable(node, value, item) for item in items if item.kind != "null"]
+        found = _any_equal(value, pairs)
+        if len(pairs) < len(items):  # a null in the list: no match is not known to be none
+            found = found | pl.lit(None, pl.Boolean)
+        return Typed("boolean", found)
+
+    def like(self, node: exp.Expr) -> Typed:
+        if node.args.get("negate"):
+            positive = node.copy()
+            positive.set("negate", None)
+            return Typed("boolean", self.like(positive).expr.not_())
+        value, pattern = self.operands(node, "this", "expression")
+        _need(value, ("text",), node)
+        if not isinstance(pattern.literal, str):
+            raise ExpressionError(f"{_quote(node)} needs a pattern in quotes, such as 'summer%'")
+        regex = "".join({"%": ".*", "_": "."}.get(char) or pl.escape_regex(char) for char in pattern.literal)
+        return Typed("boolean", value.expr.str.contains(rf"(?s)\A{regex}\z"))
+
+    def is_(self, node: exp.Expr) -> Typed:
+        value, what = self.operands(node, "this", "expression")
+        if what.kind == "null":
+            return Typed("boolean", value.expr.is_null())
+        if not isinstance(what.literal, bool):
+            raise ExpressionError(f"{_quote(node)} is not allowed; use is null, is true or is false")
+        _need(value, ("boolean",), node)
+        return Typed("boolean", value.expr.eq_missing(what.expr))
+
+    def arithmetic(self, node: exp.Expr) -> Typed:
+        for operand in (operands := self.operands(node, "this", "expression")):
+            _need(operand, _NUMBERS, node)
+        left, right = (operand.expr.cast(pl.Float64) for operand in operands)
+        return Typed("number", _ARITHMETIC[type(node)](left, right))
+
+    def minus(self, node: exp.Expr) -> Typed:
+        (operand,) = self.operands(node, "this")
+        _need(operand, _NUMBERS, node)
+        if isinstance(operand.literal, int | float):
+            value = -operand.literal
+            return Typed(operand.kind, pl.lit(value, pl.Int64 if type(value) is int else pl.Float64), value)
+        return Typed("number", -operand.expr.cast(pl.Float64))
+
+    def day(self, node: exp.Expr) -> Typed:
+        to, value = node.args["to"], node.this
+        carries = {key for key, part in node.args.items() if part}
+        if carries != {"this", "to"} or not to.is_type("date") or not value.is_string:
+            raise ExpressionError(_refusal(node))
+        return _date(self.literal(value))
+
+    def text(self, node: exp.Expr) -> Typed:
+        (value,) = self.operands(node, "this")
+        _need(value, ("text",), node)
+        lower = isinstance(node, exp.Lower)
+        return Typed("text", value.expr.str.to_lowercase() if lower else value.expr.str.to_uppercase())
+
+    def length(self, node: exp.Expr) -> Typed:
+        (value,) = self.operands(node, "this")
+        _need(value, ("text",), node)
+        return Typed("integer", value.expr.str.len_chars().cast(pl.Int64))
+
+    def absolute(self, node: exp.Expr) -> Typed:
+        (value,) = self.operands(node, "this")
+        _need(value, _NUMBERS, node)
+        return Typed("number", value.expr.cast(pl.Float64).abs())
+
+    def text_test(self, node: exp.Expr) -> Typed:
+        for operand in (operands := self.operands(node, "this", "expression")):
+            _need(operand, ("text",), node)
+        value, part = (operand.expr for operand in operands)
+        if isinstance(node, exp.Contains):
+            return Typed("boolean", value.str.contains(part, literal=True))
+        return Typed(
+            "boolean",
+            value.str.starts_with(part) if isinstance(node, exp.StartsWith) else value.str.ends_with(part),
+        )
+
+    def coalesce(self, node: exp.Expr) -> Typed:
+        first, *others = self.operands(node, "this", "expressions")
+        parts = [first, *(_comparable(node, first, other)[1] for other in others)]
+        kinds = {part.kind for part in parts}
+        if len(kinds) == 1:
+            return Typed(first.kind, _first_known([part.expr for part in parts]))
+        if kinds <= set(_NUMBERS):
+            return Typed("number", _first_known([part.expr.cast(pl.Float64) for part in parts]))
+        raise ExpressionError(f"{_quote(node)} mixes {' and '.join(sorted(map(in_words, kinds)))}")
+
+
+def column_name(column: exp.Expr) -> str:
+    """`a` or `score.a`; whatever else sqlglot takes for a column is named as it was written."""
+    parts = [part for part in (column.args.get("table"), column.args.get("this")) if part is not None]
+    if set(column.args) <= {"this", "table"} and all(isinstance(part, exp.Identifier) for part in parts):
+        return ".".join(part.name for part in parts)
+    return column.sql(DIALECT)
+
+
+def _quote(node: exp.Expr) -> str:
+    text = node.sql(DIALECT, comments=False)
+    return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
+
+
+def in_words(kind: str) -> str:
+    return {
+        "text": "text",
+        "integer": "a number",
+        "number": "a number",
+        "boolean": "true or false",
+        "date": "a date",
+    }.get(kind, "null")
+
+
+def _need(operand: Typed, kinds: tuple[str, ...], node: exp.Expr) -> None:
+    if operand.kind not in kinds:
+        raise ExpressionError(f"{_quote(node)} needs {in_words(kinds[0])}, not {in_words(operand.kind)}")
+
+
+def _comparable(node: exp.Expr, left: Typed, right: Typed) -> tuple[Typed, Typed]:
+    """Both sides in one type: numbers with numbers, and text in quotes as a date beside a date."""
+    if "null" in (left.kind, right.kind):
+        raise ExpressionError(f"{_quote(node)} compares with null, which equals nothing; use is null")
+    if left.kind == "date" and isinstance(right.literal, str):
+        right = _date(right)
+    if right.kind == "date" and isinstance(left.literal, str):
+        left = _date(left)
+    if left.kind != right.kind and not {left.kind, right.kind} <= set(_NUMBERS):
+        raise ExpressionError(f"{_quote(node)} compares {in_words(left.kind)} with {in_words(right.kind)}")
+    return left, right
+
+
+def _date(text: Typed) -> Typed:
+    try:
+        day = datetime.strptime(str(text.literal), "%Y-%m-%d").date()  # noqa: DTZ007 a day has no zone
+    except ValueError:
+        raise ExpressionError(f"'{text.literal}' is not a date; write 2026-01-31") from None
+    return Typed("date", pl.lit(day, pl.Date), day)
+
+
+def _any_equal(value: Typed, pairs: list[tuple[Typed, Typed]]) -> pl.Expr:
+    if value.kind != "number" and all(
+        item.literal is not None and item.kind == value.kind for _, item in pairs
+    ):
+        return value.expr.is_in([item.literal for _, item in pairs])
+    return reduce(pl.Expr.or_, (left.expr == right.expr for left, right in pairs), pl.lit(False, pl.Boolean))
+
+
+def _first_known(parts: list[pl.Expr]) -> pl.Expr:
+    """SQL's coalesce. Not polars': beside a literal, as in `1 = coalesce(i, 2)`, polars 2.1 makes one row of
+    a column that is all null, and so it does with when-then."""
+    return reduce(pl.Expr.fill_null, parts)
+
+
+def _refusal(node: exp.Expr) -> str:
+    if isinstance(node, exp.Div | exp.IntDiv):
+        return f"{_quote(node)} divides, which conditions do not; multiply ({_quote(node.this)[1:-1]} * 0.01)"
+    if isinstance(node, exp.Anonymous) or (isinstance(node, exp.Func) and not isinstance(node, exp.Cast)):
+        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        if name not in FUNCTIONS:
+            known = ", ".join(FUNCTIONS)
+            return f"unknown function '{name}', conditions know {known}{did_you_mean(name, FUNCTIONS)}"
+    return f"{_quote(node)} is not allowed in a condition"
+
+
+_COMPARISONS: dict[type[exp.Expr], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    exp.EQ: pl.Expr.eq,
+    exp.NEQ: pl.Expr.ne,
+    exp.LT: pl.Expr.lt,
+    exp.LTE: pl.Expr.le,
+    exp.GT: pl.Expr.gt,
+    exp.GTE: pl.Expr.ge,
+    exp.NullSafeEQ: pl.Expr.eq_missing,
+    exp.NullSafeNEQ: pl.Expr.ne_missing,
+}
+_ARITHMETIC: dict[type[exp.Expr], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
+    exp.Add: pl.Expr.add,
+    exp.Sub: pl.Expr.sub,
+    exp.Mul: pl.Expr.mul,
+}
+FUNCTIONS: dict[str, tuple[type[exp.Expr], Callable[[Translation, exp.Expr], Typed]]] = {
+    "abs": (exp.Abs, Translation.absolute),
+    "coalesce": (exp.Coalesce, Translation.coalesce),
+    "contains": (exp.Contains, Translation.text_test),
+    "ends_with": (exp.EndsWith, Translation.text_test),
+    "length": (exp.Length, Translation.length),
+    "lower": (exp.Lower, Translation.text),
+    "starts_with": (exp.StartsWith, Translation.text_test),
+    "upper": (exp.Upper, Translation.text),
+}
+"""What a condition may call."""
+_NODES: dict[type[exp.Expr], Callable[[Translation, exp.Expr], Typed]] = {
+    exp.Column: Translation.column,
+    exp.Literal: Translation.literal,
+    exp.Boolean: Translation.boolean,
+    exp.Null: Translation.null,
+    exp.Paren: Translation.paren,
+    exp.And: Translation.logic,
+    exp.Or: Translation.logic,
+    exp.Not: Translation.negation,
+    exp.Between: Translation.between,
+    exp.In: Translation.membership,
+    exp.Like: Translation.like,
+    exp.Is: Translation.is_,
+    exp.Neg: Translation.minus,
+    exp.Cast: Translation.day,
+    **dict.fromkeys(_COMPARISONS, Translation.comparison),
+    **dict.fromkeys(_ARITHMETIC, Translation.arithmetic),
+    **dict(FUNCTIONS.values()),
+}
+"""The allow-list: exact node types, each with the only code that may run for it."""
