@@ -13,6 +13,7 @@ import polars_hash as plh
 
 from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, Source
 from engagement_pipeline.core.frames import event_schema
+from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.decode import decode
 from engagement_pipeline.ingestion.values import as_boolean, as_number, as_type, field_text, read_times
 
@@ -99,7 +100,7 @@ def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
         return events
     nth = pl.col("row_number").rank("ordinal").over("batch", "event_id")
     numbered = events.filter(repeated).with_columns(
-        event_id=pl.when(nth > 1).then(pl.format("{}-{}", "event_id", nth)).otherwise("event_id")
+        event_id=pl.when(nth > 1).then(filled("{}-{}", "event_id", nth)).otherwise("event_id")
     )
     return pl.concat([events.filter(~repeated), numbered])
 

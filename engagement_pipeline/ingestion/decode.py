@@ -137,7 +137,10 @@ def _record(line: str | None) -> tuple[dict[str, object], str | None]:
 
 
 def _first(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    return dict(reversed(pairs))
+    record: dict[str, object] = {}
+    for key, value in pairs:
+        record.setdefault(key, value)
+    return record
 
 
 def _prune(value: dict[str, object], tree: Tree) -> dict[str, object]:

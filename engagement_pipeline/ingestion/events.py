@@ -18,6 +18,7 @@ from engagement_pipeline.contracts.events import split
 from engagement_pipeline.contracts.rules import enforce_limit
 from engagement_pipeline.core.events import CLAIM, settle
 from engagement_pipeline.core.frames import CONFLICTS, event_schema
+from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import canonical_events, number_repeats
 from engagement_pipeline.ingestion.verdicts import landed_blocks
 from engagement_pipeline.storage.lake import Lake
@@ -124,7 +125,7 @@ def _settled(rows: pl.DataFrame, claimed: pl.DataFrame, horizon: int) -> tuple[p
 
 
 def _explained(conflicts: pl.DataFrame) -> pl.DataFrame:
-    reason = pl.format(
+    reason = filled(
         "the event id '{}' was used for other content at {}: the earlier one counts",
         "event_id",
         pl.col("earlier_at").dt.to_string("iso"),

@@ -12,6 +12,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog, Origin, ProfileMapping, Source
 from engagement_pipeline.contracts.rules import failures, rule
 from engagement_pipeline.core.frames import POLARS_TYPES, REJECTED, UTC_MICROS
+from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import FROM, NO_ID, TEXT
 from engagement_pipeline.ingestion.decode import decode
 from engagement_pipeline.ingestion.values import as_type, field_text, read_times
@@ -114,13 +115,13 @@ def _rules(source: Source, catalog: Catalog) -> Iterator[_Rule]:
     yield _Rule(
         "unreadable_time",
         at.is_null() & text.is_not_null(),
-        pl.format("the time '{}' is not in the format that the source declares", text.str.head(SHOWN)),
+        filled("the time '{}' is not in the format that the source declares", text.str.head(SHOWN)),
     )
     minutes = catalog.project.limits.future_minutes
     yield _Rule(
         "future_time",
         (at > pl.col("received_at") + pl.duration(minutes=minutes)).fill_null(False),
-        pl.format(
+        filled(
             f"the row claims {{}}, more than {minutes} minutes after it was received", at.dt.to_string("iso")
         ),
     )
@@ -131,7 +132,7 @@ def _rules(source: Source, catalog: Catalog) -> Iterator[_Rule]:
         pl.concat_str(
             [
                 pl.when(bad).then(
-                    pl.format(f"{name}: '{{}}' is not of type {kind}", pl.col(TEXT + name).str.head(SHOWN))
+                    filled(f"{name}: '{{}}' is not of type {kind}", pl.col(TEXT + name).str.head(SHOWN))
                 )
                 for (name, bad), kind in zip(unread.items(), source.columns.values(), strict=True)
             ],

@@ -120,7 +120,7 @@ def _scan_csv(path: Path) -> pl.LazyFrame:
         path,
         infer_schema=False,
         glob=False,
-        with_column_names=lambda names: [name.strip().removeprefix(BOM).strip() for name in names],
+        with_column_names=_header,
     )
 
 
@@ -153,7 +153,7 @@ def _csv_slowly(path: Path, after: int) -> Iterator[pl.DataFrame]:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         reader = csv.reader(text, strict=True)
         try:
-            names = _unique([name.strip() for name in next(reader)])
+            names = _header(next(reader))
             for rows in _in_blocks(enumerate(reader, start=1), after):
                 yield _csv_block(rows, names)
         except csv.Error as error:
@@ -185,14 +185,14 @@ def _as_line(row: list[str]) -> str:
     return text.getvalue().replace("\r", " ").replace("\n", " ")
 
 
-def _unique(names: list[str]) -> list[str]:
-    """Repeated names numbered as polars numbers them."""
+def _header(names: list[str]) -> list[str]:
+    """Column names without blanks around them; repeated ones numbered as polars numbers them."""
     seen: dict[str, int] = {}
     result = []
-    for name in names:
-        count = seen.get(name)
-        result.append(name if count is None else f"{name}_duplicated_{count}")
-        seen[name] = 0 if count is None else count + 1
+    for name in (each.strip().removeprefix(BOM).strip() for each in names):
+        count = seen.get(name, 0)
+        result.append(f"{name}_duplicated_{count - 1}" if count else name)
+        seen[name] = count + 1
     return result
 
 

@@ -79,7 +79,8 @@ def read_times(text: pl.Series, origin: Origin, zone: str) -> pl.Series:
             break
         found = _read_as(text if left.all() else text.set(~left, None), form, origin.timezone or zone)
         read = found if left.all() else read.zip_with(read.is_not_null(), found)
-    return read
+    # Some patterns leave the calendar, such as one without a year.
+    return read.set(~read.to_physical().is_between(FIRST_MICROS, LAST_MICROS), None)
 
 
 def _read_as(text: pl.Series, form: str, zone: str) -> pl.Series:
