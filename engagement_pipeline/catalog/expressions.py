@@ -17,13 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from engagement_pipeline.catalog.specs import PropertyType
-from engagement_pipeline.catalog.translation import (
-    DIALECT,
-    ExpressionError,
-    Translation,
-    column_name,
-    in_words,
-)
+from engagement_pipeline.catalog.translation import DIALECT, ExpressionError, column_name, translate
 
 __all__ = ["Condition", "ExpressionError", "normalise", "parse"]
 
@@ -45,15 +39,11 @@ def parse(sql: str, columns: Mapping[str, PropertyType]) -> Condition:
     """Check a condition against the columns it may name and translate it. Raises ExpressionError."""
     try:
         tree = _tree(sql)
-        found = Translation(columns).translate(tree)
+        expr = translate(tree, columns)
     except RecursionError:
         raise ExpressionError("the condition is nested too deeply; use in (…) or a segment") from None
-    if found.kind != "boolean":
-        raise ExpressionError(
-            f"the condition is {in_words(found.kind)}, not true or false; compare it with something"
-        )
     names = frozenset(column_name(column) for column in tree.find_all(exp.Column))
-    return Condition(tree.sql(DIALECT, comments=False), names, found.expr)
+    return Condition(tree.sql(DIALECT, comments=False), names, expr)
 
 
 def normalise(sql: str) -> str:

@@ -31,25 +31,36 @@ class ExpressionError(ValueError):
         self.unknown = unknown
 
 
-class Typed(NamedTuple):
+def translate(tree: exp.Expr, columns: Mapping[str, PropertyType]) -> pl.Expr:
+    """The Boolean expression of a condition over columns of these names and types. Raises ExpressionError for
+    whatever is not on the list, and RecursionError for a tree too deep to walk."""
+    found = _Translation(columns).translate(tree)
+    if found.kind != "boolean":
+        raise ExpressionError(
+            f"the condition is {_a(found.kind)}, not true or false; compare it with something"
+        )
+    return found.expr
+
+
+class _Typed(NamedTuple):
     kind: PropertyType | Literal["null"]
     expr: pl.Expr
     literal: str | int | float | bool | date | None = None
 
 
-class Translation:
+class _Translation:
     """One walk over a tree: the type and the polars expression of every node, or ExpressionError."""
 
     def __init__(self, columns: Mapping[str, PropertyType]) -> None:
         self.columns = columns
 
-    def translate(self, node: exp.Expr) -> Typed:
+    def translate(self, node: exp.Expr) -> _Typed:
         handler = _NODES.get(type(node))
         if handler is None:
             raise ExpressionError(_refusal(node))
         return handler(self, node)
 
-    def operands(self, node: exp.Expr, *keys: str) -> list[Typed]:
+    def operands(self, node: exp.Expr, *keys: str) -> list[_Typed]:
         """The operands under `keys`, in order; anything else the node carries is refused."""
         extra = [
             key for key, value in node.args.items() if key not in keys and value not in (None, False, [])
@@ -62,57 +73,57 @@ class Translation:
             parts += value if isinstance(value, list) else [value] if value is not None else []
         return [self.translate(part) for part in parts]
 
-    def column(self, node: exp.Expr) -> Typed:
+    def column(self, node: exp.Expr) -> _Typed:
         name = column_name(node)
         if name not in self.columns:
             raise ExpressionError(f"unknown column '{name}'{did_you_mean(name, self.columns)}", unknown=name)
-        return Typed(self.columns[name], pl.col(name))
+        return _Typed(self.columns[name], pl.col(name))
 
-    def literal(self, node: exp.Expr) -> Typed:
+    def literal(self, node: exp.Expr) -> _Typed:
         text = str(node.this)
         if node.args["is_string"]:
-            return Typed("text", pl.lit(text, pl.String), text)
+            return _Typed("text", pl.lit(text, pl.String), text)
         if re.fullmatch(r"\d+", text) and int(text) < 2**63:
-            return Typed("integer", pl.lit(int(text), pl.Int64), int(text))
+            return _Typed("integer", pl.lit(int(text), pl.Int64), int(text))
         if not re.fullmatch(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) or not math.isfinite(float(text)):
             raise ExpressionError(f"'{text}' is not a number a condition can use")
-        return Typed("number", pl.lit(float(text), pl.Float64), float(text))
+        return _Typed("number", pl.lit(float(text), pl.Float64), float(text))
 
-    def boolean(self, node: exp.Expr) -> Typed:
-        return Typed("boolean", pl.lit(bool(node.this), pl.Boolean), bool(node.this))
+    def boolean(self, node: exp.Expr) -> _Typed:
+        return _Typed("boolean", pl.lit(bool(node.this), pl.Boolean), bool(node.this))
 
-    def null(self, node: exp.Expr) -> Typed:
-        return Typed("null", pl.lit(None))
+    def null(self, node: exp.Expr) -> _Typed:
+        return _Typed("null", pl.lit(None))
 
-    def paren(self, node: exp.Expr) -> Typed:
+    def paren(self, node: exp.Expr) -> _Typed:
         return self.operands(node, "this")[0]
 
-    def logic(self, node: exp.Expr) -> Typed:
+    def logic(self, node: exp.Expr) -> _Typed:
         for operand in (operands := self.operands(node, "this", "expression")):
             _need(operand, ("boolean",), node)
         join = pl.Expr.and_ if isinstance(node, exp.And) else pl.Expr.or_
-        return Typed("boolean", join(*(operand.expr for operand in operands)))
+        return _Typed("boolean", join(*(operand.expr for operand in operands)))
 
-    def negation(self, node: exp.Expr) -> Typed:
+    def negation(self, node: exp.Expr) -> _Typed:
         (operand,) = self.operands(node, "this")
         _need(operand, ("boolean",), node)
-        return Typed("boolean", operand.expr.not_())
+        return _Typed("boolean", operand.expr.not_())
 
-    def comparison(self, node: exp.Expr) -> Typed:
+    def comparison(self, node: exp.Expr) -> _Typed:
         left, right = _comparable(node, *self.operands(node, "this", "expression"))
         if left.kind == "boolean" and type(node) in (exp.LT, exp.LTE, exp.GT, exp.GTE):
             raise ExpressionError(f"{_quote(node)} puts true and false in order; use =")
-        return Typed("boolean", _COMPARISONS[type(node)](left.expr, right.expr))
+        return _Typed("boolean", _COMPARISONS[type(node)](left.expr, right.expr))
 
-    def between(self, node: exp.Expr) -> Typed:
+    def between(self, node: exp.Expr) -> _Typed:
         value, low, high = self.operands(node, "this", "low", "high")
         above, from_ = _comparable(node, value, low)
         below, to = _comparable(node, value, high)
         if "boolean" in (above.kind, below.kind):
             raise ExpressionError(f"{_quote(node)} puts true and false in order; use =")
-        return Typed("boolean", (above.expr >= from_.expr) & (below.expr <= to.expr))
+        return _Typed("boolean", (above.expr >= from_.expr) & (below.expr <= to.expr))
 
-    def membership(self, node: exp.Expr) -> Typed:
+    def membership(self, node: exp.Expr) -> _Typed:
         value, *items = self.operands(node, "this", "expressions")
         if not items:
             raise ExpressionError(f"{_quote(node)} lists nothing; give at least one value")
@@ -120,86 +131,86 @@ class Translation:
         found = _any_equal(value, pairs)
         if len(pairs) < len(items):  # a null in the list: no match is not known to be none
             found = found | pl.lit(None, pl.Boolean)
-        return Typed("boolean", found)
+        return _Typed("boolean", found)
 
-    def like(self, node: exp.Expr) -> Typed:
+    def like(self, node: exp.Expr) -> _Typed:
         if node.args.get("negate"):
             positive = node.copy()
             positive.set("negate", None)
-            return Typed("boolean", self.like(positive).expr.not_())
+            return _Typed("boolean", self.like(positive).expr.not_())
         value, pattern = self.operands(node, "this", "expression")
         _need(value, ("text",), node)
         if not isinstance(pattern.literal, str):
             raise ExpressionError(f"{_quote(node)} needs a pattern in quotes, such as 'summer%'")
         regex = "".join({"%": ".*", "_": "."}.get(char) or pl.escape_regex(char) for char in pattern.literal)
-        return Typed("boolean", value.expr.str.contains(rf"(?s)\A{regex}\z"))
+        return _Typed("boolean", value.expr.str.contains(rf"(?s)\A{regex}\z"))
 
-    def is_(self, node: exp.Expr) -> Typed:
+    def is_(self, node: exp.Expr) -> _Typed:
         value, what = self.operands(node, "this", "expression")
         if what.kind == "null":
-            return Typed("boolean", value.expr.is_null())
+            return _Typed("boolean", value.expr.is_null())
         if not isinstance(what.literal, bool):
             raise ExpressionError(f"{_quote(node)} is not allowed; use is null, is true or is false")
         _need(value, ("boolean",), node)
-        return Typed("boolean", value.expr.eq_missing(what.expr))
+        return _Typed("boolean", value.expr.eq_missing(what.expr))
 
-    def arithmetic(self, node: exp.Expr) -> Typed:
+    def arithmetic(self, node: exp.Expr) -> _Typed:
         for operand in (operands := self.operands(node, "this", "expression")):
             _need(operand, _NUMBERS, node)
         left, right = (operand.expr.cast(pl.Float64) for operand in operands)
-        return Typed("number", _ARITHMETIC[type(node)](left, right))
+        return _Typed("number", _ARITHMETIC[type(node)](left, right))
 
-    def minus(self, node: exp.Expr) -> Typed:
+    def minus(self, node: exp.Expr) -> _Typed:
         (operand,) = self.operands(node, "this")
         _need(operand, _NUMBERS, node)
         if isinstance(operand.literal, int | float):
             value = -operand.literal
-            return Typed(operand.kind, pl.lit(value, pl.Int64 if type(value) is int else pl.Float64), value)
-        return Typed("number", -operand.expr.cast(pl.Float64))
+            return _Typed(operand.kind, pl.lit(value, pl.Int64 if type(value) is int else pl.Float64), value)
+        return _Typed("number", -operand.expr.cast(pl.Float64))
 
-    def day(self, node: exp.Expr) -> Typed:
+    def day(self, node: exp.Expr) -> _Typed:
         to, value = node.args["to"], node.this
         carries = {key for key, part in node.args.items() if part}
         if carries != {"this", "to"} or not to.is_type("date") or not value.is_string:
             raise ExpressionError(_refusal(node))
         return _date(self.literal(value))
 
-    def text(self, node: exp.Expr) -> Typed:
+    def text(self, node: exp.Expr) -> _Typed:
         (value,) = self.operands(node, "this")
         _need(value, ("text",), node)
         lower = isinstance(node, exp.Lower)
-        return Typed("text", value.expr.str.to_lowercase() if lower else value.expr.str.to_uppercase())
+        return _Typed("text", value.expr.str.to_lowercase() if lower else value.expr.str.to_uppercase())
 
-    def length(self, node: exp.Expr) -> Typed:
+    def length(self, node: exp.Expr) -> _Typed:
         (value,) = self.operands(node, "this")
         _need(value, ("text",), node)
-        return Typed("integer", value.expr.str.len_chars().cast(pl.Int64))
+        return _Typed("integer", value.expr.str.len_chars().cast(pl.Int64))
 
-    def absolute(self, node: exp.Expr) -> Typed:
+    def absolute(self, node: exp.Expr) -> _Typed:
         (value,) = self.operands(node, "this")
         _need(value, _NUMBERS, node)
-        return Typed("number", value.expr.cast(pl.Float64).abs())
+        return _Typed("number", value.expr.cast(pl.Float64).abs())
 
-    def text_test(self, node: exp.Expr) -> Typed:
+    def text_test(self, node: exp.Expr) -> _Typed:
         for operand in (operands := self.operands(node, "this", "expression")):
             _need(operand, ("text",), node)
         value, part = (operand.expr for operand in operands)
         if isinstance(node, exp.Contains):
-            return Typed("boolean", value.str.contains(part, literal=True))
-        return Typed(
+            return _Typed("boolean", value.str.contains(part, literal=True))
+        return _Typed(
             "boolean",
             value.str.starts_with(part) if isinstance(node, exp.StartsWith) else value.str.ends_with(part),
         )
 
-    def coalesce(self, node: exp.Expr) -> Typed:
+    def coalesce(self, node: exp.Expr) -> _Typed:
         first, *others = self.operands(node, "this", "expressions")
         parts = [first, *(_comparable(node, first, other)[1] for other in others)]
         kinds = {part.kind for part in parts}
         if len(kinds) == 1:
-            return Typed(first.kind, _first_known([part.expr for part in parts]))
+            return _Typed(first.kind, _first_known([part.expr for part in parts]))
         if kinds <= set(_NUMBERS):
-            return Typed("number", _first_known([part.expr.cast(pl.Float64) for part in parts]))
-        raise ExpressionError(f"{_quote(node)} mixes {' and '.join(sorted(map(in_words, kinds)))}")
+            return _Typed("number", _first_known([part.expr.cast(pl.Float64) for part in parts]))
+        raise ExpressionError(f"{_quote(node)} mixes {' and '.join(sorted(map(_a, kinds)))}")
 
 
 def column_name(column: exp.Expr) -> str:
@@ -215,7 +226,7 @@ def _quote(node: exp.Expr) -> str:
     return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
 
 
-def in_words(kind: str) -> str:
+def _a(kind: str) -> str:
     return {
         "text": "text",
         "integer": "a number",
@@ -225,12 +236,12 @@ def in_words(kind: str) -> str:
     }.get(kind, "null")
 
 
-def _need(operand: Typed, kinds: tuple[str, ...], node: exp.Expr) -> None:
+def _need(operand: _Typed, kinds: tuple[str, ...], node: exp.Expr) -> None:
     if operand.kind not in kinds:
-        raise ExpressionError(f"{_quote(node)} needs {in_words(kinds[0])}, not {in_words(operand.kind)}")
+        raise ExpressionError(f"{_quote(node)} needs {_a(kinds[0])}, not {_a(operand.kind)}")
 
 
-def _comparable(node: exp.Expr, left: Typed, right: Typed) -> tuple[Typed, Typed]:
+def _comparable(node: exp.Expr, left: _Typed, right: _Typed) -> tuple[_Typed, _Typed]:
     """Both sides in one type: numbers with numbers, and text in quotes as a date beside a date."""
     if "null" in (left.kind, right.kind):
         raise ExpressionError(f"{_quote(node)} compares with null, which equals nothing; use is null")
@@ -239,19 +250,19 @@ def _comparable(node: exp.Expr, left: Typed, right: Typed) -> tuple[Typed, Typed
     if right.kind == "date" and isinstance(left.literal, str):
         left = _date(left)
     if left.kind != right.kind and not {left.kind, right.kind} <= set(_NUMBERS):
-        raise ExpressionError(f"{_quote(node)} compares {in_words(left.kind)} with {in_words(right.kind)}")
+        raise ExpressionError(f"{_quote(node)} compares {_a(left.kind)} with {_a(right.kind)}")
     return left, right
 
 
-def _date(text: Typed) -> Typed:
+def _date(text: _Typed) -> _Typed:
     try:
         day = datetime.strptime(str(text.literal), "%Y-%m-%d").date()  # noqa: DTZ007 a day has no zone
     except ValueError:
         raise ExpressionError(f"'{text.literal}' is not a date; write 2026-01-31") from None
-    return Typed("date", pl.lit(day, pl.Date), day)
+    return _Typed("date", pl.lit(day, pl.Date), day)
 
 
-def _any_equal(value: Typed, pairs: list[tuple[Typed, Typed]]) -> pl.Expr:
+def _any_equal(value: _Typed, pairs: list[tuple[_Typed, _Typed]]) -> pl.Expr:
     if value.kind != "number" and all(
         item.literal is not None and item.kind == value.kind for _, item in pairs
     ):
@@ -291,34 +302,34 @@ _ARITHMETIC: dict[type[exp.Expr], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     exp.Sub: pl.Expr.sub,
     exp.Mul: pl.Expr.mul,
 }
-FUNCTIONS: dict[str, tuple[type[exp.Expr], Callable[[Translation, exp.Expr], Typed]]] = {
-    "abs": (exp.Abs, Translation.absolute),
-    "coalesce": (exp.Coalesce, Translation.coalesce),
-    "contains": (exp.Contains, Translation.text_test),
-    "ends_with": (exp.EndsWith, Translation.text_test),
-    "length": (exp.Length, Translation.length),
-    "lower": (exp.Lower, Translation.text),
-    "starts_with": (exp.StartsWith, Translation.text_test),
-    "upper": (exp.Upper, Translation.text),
+FUNCTIONS: dict[str, tuple[type[exp.Expr], Callable[[_Translation, exp.Expr], _Typed]]] = {
+    "abs": (exp.Abs, _Translation.absolute),
+    "coalesce": (exp.Coalesce, _Translation.coalesce),
+    "contains": (exp.Contains, _Translation.text_test),
+    "ends_with": (exp.EndsWith, _Translation.text_test),
+    "length": (exp.Length, _Translation.length),
+    "lower": (exp.Lower, _Translation.text),
+    "starts_with": (exp.StartsWith, _Translation.text_test),
+    "upper": (exp.Upper, _Translation.text),
 }
 """What a condition may call."""
-_NODES: dict[type[exp.Expr], Callable[[Translation, exp.Expr], Typed]] = {
-    exp.Column: Translation.column,
-    exp.Literal: Translation.literal,
-    exp.Boolean: Translation.boolean,
-    exp.Null: Translation.null,
-    exp.Paren: Translation.paren,
-    exp.And: Translation.logic,
-    exp.Or: Translation.logic,
-    exp.Not: Translation.negation,
-    exp.Between: Translation.between,
-    exp.In: Translation.membership,
-    exp.Like: Translation.like,
-    exp.Is: Translation.is_,
-    exp.Neg: Translation.minus,
-    exp.Cast: Translation.day,
-    **dict.fromkeys(_COMPARISONS, Translation.comparison),
-    **dict.fromkeys(_ARITHMETIC, Translation.arithmetic),
+_NODES: dict[type[exp.Expr], Callable[[_Translation, exp.Expr], _Typed]] = {
+    exp.Column: _Translation.column,
+    exp.Literal: _Translation.literal,
+    exp.Boolean: _Translation.boolean,
+    exp.Null: _Translation.null,
+    exp.Paren: _Translation.paren,
+    exp.And: _Translation.logic,
+    exp.Or: _Translation.logic,
+    exp.Not: _Translation.negation,
+    exp.Between: _Translation.between,
+    exp.In: _Translation.membership,
+    exp.Like: _Translation.like,
+    exp.Is: _Translation.is_,
+    exp.Neg: _Translation.minus,
+    exp.Cast: _Translation.day,
+    **dict.fromkeys(_COMPARISONS, _Translation.comparison),
+    **dict.fromkeys(_ARITHMETIC, _Translation.arithmetic),
     **dict(FUNCTIONS.values()),
 }
 """The allow-list: exact node types, each with the only code that may run for it."""
