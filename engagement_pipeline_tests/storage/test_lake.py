@@ -1,5 +1,6 @@
 """The lake: what is replaced, what is refused, what stays."""
 
+import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -328,6 +329,19 @@ def test_files_reach_an_object_store_whole(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     upload(source, f"file://{tmp_path}/store", "event_date=2026-01-01/part.parquet")
     assert (tmp_path / "store/event_date=2026-01-01/part.parquet").read_bytes() == source.read_bytes()
+
+
+def test_a_lake_behind_a_uri_is_written_by_upload(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "store").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    store = Lake(f"file://{tmp_path}/store", lake.database)  # the way of every object store
+    store.replace(MEASURES, days(0, 1), keys(0, 1))
+    store.replace(MEASURES, rows(1, quantity=4), keys(1))
+    assert_frame_equal(stored(store), pl.concat([rows(0), rows(1, quantity=4)]))
+    assert not (tmp_path / "store" / ".staging").exists()
+    assert list((tmp_path / "temporary" / ".staging").iterdir()) == []
 
 
 def test_both_databases_index_the_same(database: Database, tmp_path: Path) -> None:
