@@ -92,10 +92,16 @@ def demo(
     """Land a dataset, materialize every asset through Dagster and show what came of it. Safe to run again."""
     from engagement_pipeline.example.complete_journey.prepare import MissingDataError
     from engagement_pipeline.orchestration.demo import DemoFailed, UnknownDataset, run_demo
+    from engagement_pipeline.storage.database import DatabaseDown, SchemaTooNew
+    from engagement_pipeline.storage.locks import LockTimeout
+    from engagement_pipeline.storage.settings import SettingsError
+    from engagement_pipeline.storage.tables import StorageError
 
     try:
         run_demo(dataset, path)
     except (MissingDataError, UnknownDataset, DemoFailed) as error:
+        _fail(str(error))
+    except (SettingsError, StorageError, DatabaseDown, SchemaTooNew, LockTimeout) as error:
         _fail(str(error))
 
 

@@ -116,6 +116,14 @@ def test_data_that_is_not_there_is_a_clear_error(tmp_path: Path, monkeypatch: py
     assert "--path" in result.output
 
 
+def test_a_wrong_setting_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGAGEMENT_LAKE", "s3://bucket/lake")
+    monkeypatch.delenv("ENGAGEMENT_DATABASE_URL", raising=False)
+    result = run(app, ["demo"])
+    assert result.exit_code == 1
+    assert "ENGAGEMENT_DATABASE_URL" in result.output
+
+
 @pytest.mark.parametrize("command", ["lint", "init"])
 def test_lint_and_init_start_without_dagster(command: str, tmp_path: Path) -> None:
     argument = [] if command == "lint" else [str(tmp_path / "new")]
