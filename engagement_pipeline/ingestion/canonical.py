@@ -74,7 +74,11 @@ def canonical_events(
         _of_event({name: event.unit for name, event in catalog.events.items()}).alias("unit"),
         *(_optional(getattr(mapping, name)).alias(name) for name in PASSED_ON),
         *(pl.when(pl.col(name).is_null()).then(TEXT + name).alias(TEXT + name) for name in unread),
-        pl.col("is_machine").fill_null(False),
+        # Nothing said is a person; something unreadable stays null, for the contract to name.
+        pl.when(pl.col(TEXT + "is_machine").is_null())
+        .then(False)
+        .otherwise("is_machine")
+        .alias("is_machine"),
         properties=pl.col("raw"),
     )
     return rows.select(

@@ -18,7 +18,6 @@ from polars.exceptions import PolarsError
 
 BLOCK = 32_768
 PIECE = 1_024
-MORE = "…"
 
 Tree: TypeAlias = "dict[str, Tree | None]"
 """Wanted fields by key: None for one whose text is wanted, a tree for a record to descend into."""
@@ -128,11 +127,11 @@ def _record(line: str | None) -> tuple[dict[str, object], str | None]:
     try:
         value = json.loads(line or "", object_pairs_hook=_first, parse_constant=str)
     except json.JSONDecodeError as error:
-        return {}, f"the row is not JSON: {error.msg.lower()} at character {error.pos + 1}, {_shown(line)}"
+        return {}, f"not JSON: {error.msg.lower()} at character {error.pos + 1}"
     except (ValueError, RecursionError) as error:
-        return {}, f"the row is not JSON: {str(error)[:80]}, {_shown(line)}"
+        return {}, f"not JSON that can be read: {type(error).__name__}"
     if not isinstance(value, dict):
-        return {}, f"the row is JSON but no record with named fields: {_shown(line)}"
+        return {}, "JSON, but no record with named fields"
     return value, None
 
 
@@ -164,8 +163,3 @@ def _plain(value: object) -> object:
         except ValueError:
             return str(value)
     return value
-
-
-def _shown(line: str | None) -> str:
-    text = line or ""
-    return repr(text[:60] + MORE if len(text) > 60 else text)

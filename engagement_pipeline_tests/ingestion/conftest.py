@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,13 +8,19 @@ from engagement_pipeline_tests.ingestion.shop import Shop, catalog, source
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return Shop(tmp_path, catalog(source()))
+def shop(open_shop: Callable[..., Shop]) -> Shop:
+    return open_shop()
 
 
 @pytest.fixture
-def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Shop]:
-    def opened(*sources: Source, **project: object) -> Shop:
-        return Shop(tmp_path_factory.mktemp("shop"), catalog(*(sources or (source(),)), **project))
+def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Shop]]:
+    opened: list[Shop] = []
 
-    return opened
+    def open_one(*sources: Source, **project: object) -> Shop:
+        folder: Path = tmp_path_factory.mktemp("shop")
+        opened.append(Shop(folder, catalog(*(sources or (source(),)), **project)))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.database.close()

@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -121,7 +121,6 @@ class Shop:
     folder: Path
     catalog: Catalog
     received_at: datetime = RECEIVED
-    made: dict[str, set[date]] = field(default_factory=dict)
 
     @cached_property
     def database(self) -> Database:

@@ -67,8 +67,7 @@ def test_a_broken_line_costs_nothing_but_itself(line: str) -> None:
     assert fields[0] == fields[2] == read(WHOLE)[0][0]
     assert fields[1] == dict.fromkeys(PATHS)
     assert malformed[0] is malformed[2] is None
-    assert malformed[1] is not None
-    assert "the row is" in malformed[1]
+    assert str(malformed[1]).startswith(("not JSON: ", "JSON, but no record"))
 
 
 def test_one_broken_line_among_many_is_found_by_its_place() -> None:
