@@ -28,6 +28,17 @@ def test_init_writes_a_catalog_that_loads(starter: Path) -> None:
     assert run(app, ["lint", str(starter)]).output.rstrip().endswith("no issues")
 
 
+def test_the_guide_shows_what_init_writes_and_what_lint_says(starter: Path) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "first-score.md").read_text()
+    score, segment = starter / "scores" / "engagement.yaml", starter / "segments" / "engaged.yaml"
+    for path in (score, segment, starter / "campaigns" / "thanks.yaml"):
+        assert f"```yaml\n{path.read_text()}```" in guide
+    score.write_text(score.read_text().replace("cart_added", "cart_aded").replace("[4, 7]", "[5, 7]"))
+    segment.write_text(segment.read_text().replace("score.engagement", "score.engagment"))
+    for line in run(app, ["lint", str(starter)]).output.splitlines()[:-1]:
+        assert f"    {line}\n" in guide
+
+
 def test_init_tells_what_it_wrote_and_what_to_do_next(tmp_path: Path) -> None:
     output = run(app, ["init", str(tmp_path / "new")]).output
     assert str(tmp_path / "new" / "scores" / "engagement.yaml") in output.splitlines()
@@ -48,9 +59,7 @@ def test_init_never_overwrites(tmp_path: Path, there: str) -> None:
 
 def test_lint_says_everything_at_once_and_fails(starter: Path) -> None:
     score = starter / "scores" / "engagement.yaml"
-    score.write_text(
-        score.read_text().replace("cart_added", "cart_aded").replace("medium: [4, 7]", "medium: [5, 7]")
-    )
+    score.write_text(score.read_text().replace("cart_added", "cart_aded").replace("[4, 7]", "[5, 7]"))
     (starter / "segments" / "engaged.yaml").write_text("segment: engaged\nwhere: 'true'\nownr: team:x\n")
     result = run(app, ["lint", str(starter)])
     assert result.exit_code == 1
