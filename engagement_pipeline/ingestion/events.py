@@ -42,26 +42,56 @@ def events_for(
     """The source's events of these days, in chunks of ascending days; a day may have none.
 
     Every batch that touches the days is read once. An id that stored events or conflicts of the days
-    before (`project.lateness_horizon`) claimed already is a conflict; these days must be up to date.
+    before (`project.lateness_horizon`) claimed already is a conflict, whether or not these days were made
+    since they landed.
     Raises TooManyRejected for a day with more conflicts than `limits.reject_share`.
     """
     wanted = sorted(set(days))
-    batches = ledger.batches(source.source, wanted)
+    horizon = catalog.project.lateness_horizon
+    read = sorted({*wanted, *_outdated(source, wanted, horizon, lake, ledger)})
+    batches = ledger.batches(source.source, read)
     if not batches:
         yield DayEvents(wanted, event_schema(catalog).to_frame(), CONFLICTS.to_frame())
         return
-    horizon = catalog.project.lateness_horizon
-    claimed = _claimed(source, wanted, horizon, lake)
+    claimed = _claimed(source, read, horizon, lake)
     stored = lake.partitions(f"landed/{source.source}")
-    chunks = _chunks(wanted, sum(stored[batch].rows for batch in batches))
+    chunks = _chunks(read, sum(stored[batch].rows for batch in batches))
     for some, rows in _by_chunk(source, batches, chunks, catalog, lake):
         found = _settled(number_repeats(rows, source), claimed, horizon)
-        _enforce(found, catalog, source)
-        yield DayEvents(some, *found)
+        asked = [day for day in some if day in wanted]
+        kept, lost = (frame.filter(pl.col("event_date").is_in(asked)) for frame in found)
+        _enforce(kept, lost, catalog, source)
+        yield DayEvents(asked, kept, lost)
         since = some[-1] - timedelta(days=horizon)
         claimed = pl.concat(
             [claimed.filter(pl.col("occurred_at").dt.date() >= since), *(f.select(CLAIM) for f in found)]
         )
+
+
+def _outdated(
+    source: Source, wanted: Sequence[date], horizon: int, lake: Lake, ledger: Ledger
+) -> Iterator[date]:
+    """Days whose claims matter to the wanted ones and that were landed but not made since.
+
+    Their claims are read from what landed, so that days may be made in any order.
+    """
+    if not _given_ids(source):
+        return
+    landed, made = f"landed/{source.source}", lake.partitions(f"events/{source.source}")
+    for day, version in ledger.touched(source.source).items():
+        info = made.get(day.isoformat())
+        if (info is None or info.inputs.get(landed, -1) < version) and _near(day, wanted, horizon):
+            yield day
+
+
+def _near(day: date, wanted: Sequence[date], horizon: int) -> bool:
+    """Whether an id claimed on the day may stand in the way on one of the (sorted) wanted days."""
+    return wanted[0] - timedelta(days=horizon + 1) <= day <= wanted[-1]
+
+
+def _given_ids(source: Source) -> bool:
+    """Whether rows name their id; one made of the content cannot be taken by other content."""
+    return source.events is not None and source.events.event_id is not None
 
 
 def _chunks(days: Sequence[date], rows: int) -> list[list[date]]:
@@ -96,17 +126,13 @@ def _by_chunk(
 
 def _claimed(source: Source, wanted: Sequence[date], horizon: int, lake: Lake) -> pl.DataFrame:
     """What stored days near the wanted ones claimed (CLAIM), the wanted ones left out."""
-    first, last = wanted[0] - timedelta(days=horizon + 1), wanted[-1]
     skip = set(wanted)
     frames = [pl.DataFrame(schema={name: CONFLICTS[name] for name in CLAIM})]
-    if source.events is None or source.events.event_id is None:
-        return frames[0]  # content is the id: the same id is the same content, at the same time
+    if not _given_ids(source):
+        return frames[0]
     for table in (f"events/{source.source}", f"conflicts/{source.source}"):
-        near = [
-            key
-            for key in lake.partitions(table)
-            if first <= (day := date.fromisoformat(key)) <= last and day not in skip
-        ]
+        days = {key: date.fromisoformat(key) for key in lake.partitions(table)}
+        near = [key for key, day in days.items() if day not in skip and _near(day, wanted, horizon)]
         if near:
             frames.append(lake.scan(table, near).select(CLAIM).collect())
     return pl.concat(frames)
@@ -135,10 +161,9 @@ def _explained(conflicts: pl.DataFrame) -> pl.DataFrame:
     ).select(CONFLICTS.names())
 
 
-def _enforce(found: tuple[pl.DataFrame, pl.DataFrame], catalog: Catalog, source: Source) -> None:
-    events, conflicts = (frame.group_by("event_date").len() for frame in found)
-    total = dict(events.iter_rows())
-    for day, count in sorted(conflicts.iter_rows()):
+def _enforce(kept: pl.DataFrame, lost: pl.DataFrame, catalog: Catalog, source: Source) -> None:
+    total = dict(kept.group_by("event_date").len().iter_rows())
+    for day, count in sorted(lost.group_by("event_date").len().iter_rows()):
         enforce_limit(
             count,
             count + total.get(day, 0),

@@ -23,6 +23,7 @@ from engagement_pipeline.ingestion.verdicts import Judge, Verdict, count_rules, 
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.layout import table_spec
 from engagement_pipeline.storage.ledger import LandedFile, Ledger
+from engagement_pipeline.storage.locks import lock
 from engagement_pipeline.storage.tables import Commit
 
 COMMIT_ROWS = 500_000
@@ -98,8 +99,14 @@ def take_in(
     for use after the tracking plan or a mapping changed. Nothing is raised for bad files: see
     `Intake.raise_problems`.
     """
-    work = _Work(source, received_at, catalog, lake, ledger)
-    ledger.rebuild(source.source, lake)
+    # Two runs at once would stamp one file twice: the second waits, and finds it landed.
+    with lock(ledger.database, f"intake of {source.source}"):
+        return _take_in(_Work(source, received_at, catalog, lake, ledger), landing, replay)
+
+
+def _take_in(work: "_Work", landing: Path, replay: bool) -> Intake:
+    source, ledger = work.source, work.ledger
+    ledger.rebuild(source.source, work.lake)
     already = ledger.landed(source.source)
     found = discover(source, landing)
     new = {each.fingerprint: each for each in reversed(found) if each.fingerprint not in already}

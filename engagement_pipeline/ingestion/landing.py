@@ -55,12 +55,22 @@ def listing(source: Source, landing: Path) -> list[tuple[str, int, int]]:
 
 
 def discover(source: Source, landing: Path) -> list[Found]:
-    """The source's files with their fingerprints, by name; each is read once while the process lives."""
-    root = landing.resolve()
-    return [
-        Found(file, root / file, size, _fingerprint(root / file, size, modified))
-        for file, size, modified in listing(source, landing)
-    ]
+    """The source's files with their fingerprints, by name; each is read once while the process lives.
+
+    A file deleted meanwhile is left out.
+    """
+    root, found = landing.resolve(), []
+    for file, size, modified in listing(source, landing):
+        path = root / file
+        try:
+            found.append(Found(file, path, size, _fingerprint(path, size, modified)))
+        except FileNotFoundError:
+            continue
+        except OSError:
+            # Whoever reads it will say why it cannot be; until then its name stands for its bytes.
+            name = hashlib.sha256(f"{file} {size} {modified}".encode()).hexdigest()
+            found.append(Found(file, path, size, name))
+    return found
 
 
 @lru_cache(maxsize=10_000)

@@ -104,6 +104,19 @@ def test_days_in_chunks_are_the_same_days(
     assert len(chunks) > 3
 
 
+def test_days_may_be_made_in_any_order(
+    expected: tuple[pl.DataFrame, ...], open_shop: Callable[..., Shop]
+) -> None:
+    shop = open_shop()
+    shop.received_at = datetime(2026, 7, 1, tzinfo=UTC)
+    shop.drop("web/a.jsonl", scene())
+    days = shop.take_in().touched
+    for some in (days[20:], days[:7], days[7:20]):
+        shop.make(some)
+    for table, wanted in zip(shop.content(), expected, strict=True):
+        assert table.equals(wanted)
+
+
 def test_of_two_files_with_one_id_the_earlier_event_counts(shop: Shop) -> None:
     shop.drop("web/a.jsonl", [row(1, at=at(DAY, 12), session="late")])
     shop.run()

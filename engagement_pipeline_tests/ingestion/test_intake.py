@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from engagement_pipeline.catalog.specs import Limits
 from engagement_pipeline.ingestion import intake
 from engagement_pipeline.ingestion.intake import IntakeIncomplete
-from engagement_pipeline.ingestion.landing import discover, listing
+from engagement_pipeline.ingestion.landing import Found, discover, listing
+from engagement_pipeline.ingestion.readers import UnreadableFile
 from engagement_pipeline.storage.ledger import Ledger
 from engagement_pipeline_tests.ingestion.shop import EVENTS, RECEIVED, Shop, catalog, lines, row, source
 
@@ -242,3 +244,46 @@ def test_a_changed_file_is_another_batch(shop: Shop) -> None:
     assert [each.rows for each in took.landing.landed] == [len(ROWS)]
     shop.make(took.touched)
     assert shop.table("events/web").height == len(ROWS)
+
+
+def test_a_file_that_may_not_be_opened_costs_only_itself(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Path.open
+
+    def guarded(path: Path, *args: object) -> object:
+        if path.name == "secret.jsonl":
+            raise PermissionError(13, "Permission denied")
+        return plain(path, *args)  # type: ignore[call-overload]
+
+    shop.drop("web/a.jsonl", ROWS)
+    shop.drop("web/secret.jsonl", [row(50)])
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", guarded)
+        patch.setattr(intake, "landed_rows", refusing(intake.landed_rows))
+        took = shop.take_in()
+    assert [each.file for each in took.landing.landed] == ["web/a.jsonl"]
+    assert "secret.jsonl cannot be read: Permission denied" in took.problems[0]
+    assert [each.file for each in shop.take_in().landing.landed] == ["web/secret.jsonl"]
+
+
+def refusing(read: Callable[..., object]) -> Callable[..., object]:
+    """polars opens files by itself, and tests may run as a user who may open anything."""
+
+    def landed_rows(found: Found, *rest: object) -> object:
+        if found.path.name == "secret.jsonl":
+            raise UnreadableFile("secret.jsonl", "Permission denied", "Let the pipeline read it")
+        return read(found, *rest)
+
+    return landed_rows
+
+
+def test_two_runs_at_once_land_a_file_once(shop: Shop) -> None:
+    shop.drop("web/a.jsonl", [row(number) for number in range(20_000)])
+    stamps = [RECEIVED + timedelta(minutes=minutes) for minutes in (0, 1)]
+    others = [Shop(shop.folder, shop.catalog, stamp) for stamp in stamps]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(Shop.take_in, others)
+    for each in others:
+        each.database.close()
+    assert sorted([len(first.landing.landed), len(second.landing.landed)]) == [0, 1]
+    (file,) = shop.ledger.files("web").values()
+    assert shop.table("landed/web")["received_at"].unique().to_list() == [file.received_at]
