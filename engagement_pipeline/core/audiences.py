@@ -14,6 +14,7 @@ from engagement_pipeline.catalog.expressions import Condition, parse
 from engagement_pipeline.catalog.namespaces import person_columns
 from engagement_pipeline.catalog.specs import Campaign, Catalog
 from engagement_pipeline.core.frames import AUDIENCES
+from engagement_pipeline.core.text import filled
 
 NO_VARIANT = "no_variant"
 HOLDOUT = "holdout"
@@ -122,7 +123,7 @@ def waterfall(audience: pl.LazyFrame, plan: CampaignPlan) -> pl.DataFrame:
     """
     step = (
         pl.when(pl.col("decision") == "send")
-        .then(pl.format("send: {}", "variant"))
+        .then(filled("send: {}", "variant"))
         .otherwise("reason")
         .alias("step")
     )

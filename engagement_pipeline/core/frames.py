@@ -115,6 +115,7 @@ POINTS = pl.Schema(
         "person_id": pl.String(),
         "points": pl.Int64(),  # sum of the contributions' points
         "contributions": pl.List(pl.Struct(CONTRIBUTION)),  # rules with a quantity only, in rule order
+        "points_digest": pl.String(),  # of the part of the definition that made them
     }
 )
 REFERENCES = pl.Schema(

@@ -59,10 +59,10 @@ def contributions(daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) 
     }
 
 
-def points(contributed: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+def points(contributed: pl.LazyFrame, plan: ScorePlan, as_of: date) -> pl.LazyFrame:
     """`frames.POINTS` of one score: a row per person with contributions, sorted by person.
 
-    contributed: one score's frame of `contributions`.
+    contributed: the plan's frame of `contributions`.
     """
     # A contribution that did not fit is null, and then the sum is not known either.
     total = narrow(pl.col("points").cast(pl.Int128).sum())
@@ -74,7 +74,13 @@ def points(contributed: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
             points=pl.when(pl.col("points").null_count() == 0).then(total),
             contributions=pl.struct(CONTRIBUTION.names()),
         )
-        .select(pl.lit(as_of, dtype=pl.Date).alias("as_of"), "person_id", "points", "contributions")
+        .select(
+            pl.lit(as_of, dtype=pl.Date).alias("as_of"),
+            "person_id",
+            "points",
+            "contributions",
+            pl.lit(plan.points_digest, dtype=pl.String).alias("points_digest"),
+        )
     )
 
 

@@ -33,8 +33,8 @@ class LocalEngine:
         appended to each other are sorted and a reader skips the row groups it does not need."""
         for part in self._split(daily, "person_id"):
             contributed = contributions(part, plans, as_of)
-            frames = pl.collect_all([points(frame, as_of) for frame in contributed.values()])
-            yield dict(zip(contributed, frames, strict=True))
+            frames = pl.collect_all([points(contributed[plan.name], plan, as_of) for plan in plans])
+            yield dict(zip((plan.name for plan in plans), frames, strict=True))
 
     def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
         """The frame in as many ranges of the key as there are buckets, with about equally many keys each."""

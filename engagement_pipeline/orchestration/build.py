@@ -7,7 +7,7 @@ import dagster as dg
 
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.assets.campaigns import campaign_assets
-from engagement_pipeline.orchestration.assets.ingestion import event_assets, landing_assets
+from engagement_pipeline.orchestration.assets.ingestion import event_asset, landing_assets
 from engagement_pipeline.orchestration.assets.measures import measures_asset
 from engagement_pipeline.orchestration.assets.people import persons_asset
 from engagement_pipeline.orchestration.assets.scores import score_assets
@@ -42,7 +42,7 @@ def build_assets(bench: Workbench) -> list[dg.AssetsDefinition]:
     for source in catalog.sources.values():
         assets.append(landing_assets(source, bench))
         if source.delivers == "events":
-            assets.append(event_assets(source, bench))
+            assets.append(event_asset(source, bench))
     assets += [measures_asset(bench), persons_asset(bench)]
     for name, score in catalog.scores.items():
         assets += score_assets(score, bench.plans[name], bench)

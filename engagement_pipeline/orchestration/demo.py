@@ -1,7 +1,7 @@
-"""The demo: sample or real data through the whole asset graph, by Dagster, and what came of it in the terminal.
+"""The demo: sample or real data through the whole asset graph, by Dagster, and what came of it.
 
-Here: the order of runs and progress. Not here: the data (`example`), the tables shown (`reports`) and what the
-runs do (`assets`).
+Here: the order of runs and progress. Not here: the data (`example`), the tables shown (`reports`) and what
+the runs do (`assets`).
 """
 
 import os

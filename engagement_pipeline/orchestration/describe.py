@@ -22,16 +22,16 @@ Metadata = Mapping[str, Any]
 def describe_intake(took: Intake) -> Metadata:
     """Files and rows of one landing, and why rows were rejected."""
     shown: dict[str, Any] = {
-        "files landed": len(took.landed),
-        "rows landed": sum(file.rows for file in took.landed),
-        "files known already": took.known,
+        "files landed": len(took.landing.landed),
+        "rows landed": sum(file.rows for file in took.landing.landed),
+        "files known already": took.landing.known,
         "rows rejected": sum(verdict.rejected_rows for verdict in took.verdicts),
         "days touched": len(took.touched),
     }
     if took.by_rule:
         shown["rejected by rule"] = markdown(markdown_table(("rule", "rows"), took.by_rule.items()))
-    if took.notes:
-        shown["notes"] = markdown("\n".join(f"- {note}" for note in took.notes[:20]))
+    if took.landing.notes:
+        shown["notes"] = markdown("\n".join(f"- {note}" for note in took.landing.notes[:20]))
     return shown
 
 

@@ -38,7 +38,7 @@ def build_jobs(project: Project) -> Jobs:
         return dg.AssetSelection.assets(*[dg.AssetKey([*project.asset_prefix, name]) for name in names])
 
     landing = tables("landed", "rejected")
-    events = tables("events", "conflicts") | single("daily_measures", "measure_coverage", "persons")
+    events = tables("events") | single("daily_measures", "persons")
     return Jobs(
         landing=dg.define_asset_job(
             "landing", landing, description="Land the files that are new, of every source."
@@ -57,7 +57,7 @@ def build_jobs(project: Project) -> Jobs:
         refit=dg.define_asset_job(
             "refit",
             tables("points", "references", "scores", "segments"),
-            description="As `as_of_dates`, and every reference is fitted anew on the date's points in between.",
+            description="As `as_of_dates`, with every reference fitted anew on the date's points in between.",
         ),
         campaigns=dg.define_asset_job(
             "campaigns",

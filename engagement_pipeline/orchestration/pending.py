@@ -8,13 +8,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
+from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import PartitionInfo
-
-
-def event_sources(bench: Workbench) -> list[str]:
-    """Names of the sources that deliver events."""
-    return [name for name, source in bench.catalog.sources.items() if source.delivers == "events"]
 
 
 def due_event_days(bench: Workbench, yesterday: date) -> list[date]:
@@ -22,7 +18,7 @@ def due_event_days(bench: Workbench, yesterday: date) -> list[date]:
     yesterday, also when nothing happened: then that is what is known of it."""
     measured = bench.lake.partitions("daily_measures")
     due = set() if yesterday.isoformat() in measured else {yesterday}
-    for source in event_sources(bench):
+    for source in event_sources(bench.catalog):
         landed, events = f"landed/{source}", f"events/{source}"
         stored = bench.lake.partitions(events)
         for day, version in bench.ledger.touched(source).items():

@@ -16,6 +16,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.ingestion.landing import listing
+from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.jobs import Jobs
 from engagement_pipeline.orchestration.keys import asset_key
@@ -24,7 +25,6 @@ from engagement_pipeline.orchestration.pending import (
     due_as_of_dates,
     due_audiences,
     due_event_days,
-    event_sources,
 )
 from engagement_pipeline.orchestration.workbench import Workbench
 
@@ -80,7 +80,7 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             yield dg.SkipReason("a run that makes event days is still going on")
             return
         due = due_event_days(bench, yesterday(bench.catalog.project, now()))
-        sources = event_sources(bench)
+        sources = event_sources(bench.catalog)
         state = _state(
             bench, [*(f"landed/{name}" for name in sources), *(f"events/{name}" for name in sources)]
         )

@@ -57,6 +57,6 @@ def refuse_change(database: Database, campaign: str, as_of: date, data_version: 
     for version, destination in delivered:
         if version != data_version:
             raise AudienceDelivered(
-                f"the audience of {campaign} on {as_of} was delivered to {destination!r} and cannot change any "
-                "more; people were already treated by it. Decide on another as-of date instead."
+                f"the audience of {campaign} on {as_of} was delivered to {destination!r} and can no longer "
+                "change: people were already treated by it. Decide on another as-of date instead."
             )

@@ -19,7 +19,8 @@ def computed(definition, frame):
     definitions = catalog(definition)
     plans = plan_scores(definitions)
     measured = daily_measures(frame, measures_of(definitions).values())
-    found = points(contributions(measured, list(plans.values()), AS_OF)[definition.score], AS_OF).collect()
+    plan = plans[definition.score]
+    found = points(contributions(measured, list(plans.values()), AS_OF)[plan.name], plan, AS_OF).collect()
     check_points(found)
     return found
 
@@ -31,9 +32,10 @@ def of_rule(frame, rule=0, person="a"):
 def from_quantities(definition, *rows):
     """POINTS of one score whose first rule's measure has these (days ago, person, quantity)."""
     plans = plan_scores(catalog(definition))
-    measure = plans[definition.score].rules[0].measure
+    plan = plans[definition.score]
+    measure = plan.rules[0].measure
     frame = daily(*((age, person, measure, quantity) for age, person, quantity in rows))
-    return points(contributions(frame, list(plans.values()), AS_OF)[definition.score], AS_OF).collect()
+    return points(contributions(frame, list(plans.values()), AS_OF)[plan.name], plan, AS_OF).collect()
 
 
 def test_weight_times_count_in_ten_thousandths():
@@ -113,7 +115,8 @@ def test_scores_in_one_pass_are_the_scores_one_by_one():
     together = contributions(measured, plans, AS_OF)
     for plan in plans:
         alone = contributions(measured, [plan], AS_OF)[plan.name]
-        assert points(together[plan.name], AS_OF).collect().equals(points(alone, AS_OF).collect())
+        beside = points(together[plan.name], plan, AS_OF).collect()
+        assert beside.equals(points(alone, plan, AS_OF).collect())
 
 
 def test_a_person_named_like_a_column_is_a_person():

@@ -68,7 +68,8 @@ def measured(definition, rows):
 
 def points_of(definition, rows):
     frame, plans = measured(definition, rows)
-    return points(contributions(frame, plans, AS_OF)[definition.score], AS_OF).collect()
+    plan = next(plan for plan in plans if plan.name == definition.score)
+    return points(contributions(frame, plans, AS_OF)[plan.name], plan, AS_OF).collect()
 
 
 @quick

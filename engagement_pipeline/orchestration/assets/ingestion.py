@@ -16,7 +16,7 @@ from engagement_pipeline.contracts.rules import TooManyRejected
 from engagement_pipeline.core.frames import CONFLICTS
 from engagement_pipeline.ingestion.events import events_for
 from engagement_pipeline.ingestion.intake import take_in
-from engagement_pipeline.orchestration.assets.table import materialized
+from engagement_pipeline.orchestration.assets.table import materialized, stored_output
 from engagement_pipeline.orchestration.clock import now
 from engagement_pipeline.orchestration.describe import describe_events, describe_intake
 from engagement_pipeline.orchestration.keys import asset_key
@@ -71,23 +71,22 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
     return land
 
 
-def event_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
-    """`events/<source>` and `conflicts/<source>`, by event day."""
+def event_asset(source: Source, bench: Workbench) -> dg.AssetsDefinition:
+    """`events/<source>` by event day; the same step stores `conflicts/<source>`, a table without an asset:
+    every partition of one is a row in Dagster's event log, and twice the rows take twice the time."""
     project = bench.catalog.project
     landed, events, conflicts = (f"{kind}/{source.source}" for kind in ("landed", "events", "conflicts"))
     key, days = asset_key(project, events), event_days(project)
-
-    def spec(table: str, description: str) -> dg.AssetSpec:
-        return _spec(source, bench, table, description).replace_attributes(
-            deps=[asset_key(project, landed)], partitions_def=days
-        )
+    described = (
+        f"{source.description}\n\nValid events, each id once, with typed properties. Rows whose id was used "
+        f"before for other content are kept in the table `{conflicts}`."
+    )
 
     @dg.multi_asset(
         name=f"events_{source.source}",
-        specs=[
-            spec(events, f"{source.description}\n\nValid events, each id once, with typed properties."),
-            spec(conflicts, "Rows whose event id was used before for other content; the earlier one counts."),
-        ],
+        outs={"events": stored_output(_spec(source, bench, events, described))},
+        deps=[asset_key(project, landed)],
+        partitions_def=days,
         check_specs=[
             check_spec(WITHIN_LIMIT, key, "No more event ids conflict than the reject limit allows.", days)
         ],
@@ -110,9 +109,9 @@ def event_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
             yield check_result(context, key, WITHIN_LIMIT, False, {"why": str(error)}, keys)
             raise dg.Failure(description=str(error), allow_retries=False) from error
         lost = pl.concat(found)
+        bench.lake.commit(bench.stage(conflicts, lost, keys, inputs))
         checked = check_result(context, key, WITHIN_LIMIT, True, {"conflicts": lost.height}, keys)
         yield materialized(context, bench, staged, describe_events(staged.scan()), [checked])
-        yield materialized(context, bench, bench.stage(conflicts, lost, keys, inputs), {})
 
     return make_events
 

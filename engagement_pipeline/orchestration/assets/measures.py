@@ -1,4 +1,4 @@
-"""Daily measures of every person, and which of them were computed from what: two tables, one step.
+"""Daily measures of every person, and which of them were computed from what.
 
 Here: finding what is missing or outdated for the days asked for, so that a new rule costs one new measure and
 not all of them. Not here: what a measure is (`core.measures`).
@@ -13,9 +13,10 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
+from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.frames import DAILY_MEASURES, MEASURE_COVERAGE
 from engagement_pipeline.core.measures import Measure, measures_of
-from engagement_pipeline.orchestration.assets.table import materialized
+from engagement_pipeline.orchestration.assets.table import materialized, stored_output
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import column_schema, markdown, markdown_table
 from engagement_pipeline.orchestration.partitions import event_days
@@ -35,34 +36,31 @@ class Work:
 
 
 def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
-    """`daily_measures` and `measure_coverage`, by event day."""
-    catalog, project = bench.catalog, bench.catalog.project
-    sources = [f"events/{name}" for name, source in catalog.sources.items() if source.delivers == "events"]
-    measures = measures_of(catalog)
-    days = event_days(project)
-
-    def spec(table: str, description: str) -> dg.AssetSpec:
-        return dg.AssetSpec(
-            asset_key(project, table),
-            deps=[asset_key(project, source) for source in sources],
-            group_name="measures",
-            description=description,
-            kinds={"polars", "deltalake"},
-            partitions_def=days,
-            metadata={
-                "dagster/table_name": table,
-                "dagster/uri": bench.uri(table),
-                "dagster/column_schema": column_schema(bench.table(table).schema),
-                "measures": markdown(measure_table(measures)),
-            },
-        )
+    """`daily_measures` by event day; the same step stores `measure_coverage`, a table without an asset."""
+    project = bench.catalog.project
+    sources = [f"events/{name}" for name in event_sources(bench.catalog)]
+    measures = measures_of(bench.catalog)
+    spec = dg.AssetSpec(
+        asset_key(project, MEASURES),
+        group_name="measures",
+        description=(
+            "What every person did each day, once per distinct quantity that rules read, uncapped. The table "
+            f"`{COVERAGE}` says which measure was computed for which day, from which version of its events."
+        ),
+        kinds={"polars", "deltalake"},
+        metadata={
+            "dagster/table_name": MEASURES,
+            "dagster/uri": bench.uri(MEASURES),
+            "dagster/column_schema": column_schema(bench.table(MEASURES).schema),
+            "measures": markdown(measure_table(measures)),
+        },
+    )
 
     @dg.multi_asset(
         name=MEASURES,
-        specs=[
-            spec(MEASURES, "What every person did on each day, once per distinct quantity that rules read."),
-            spec(COVERAGE, "Which measure was computed for which day, and from which version of its events."),
-        ],
+        outs={MEASURES: stored_output(spec)},
+        deps=[asset_key(project, source) for source in sources],
+        partitions_def=event_days(project),
         backfill_policy=in_ranges(),
     )
     def daily_measures(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[StagedTable]]:
@@ -80,9 +78,14 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
             schema=MEASURE_COVERAGE,
             orient="row",
         )
-        yield materialized(context, bench, bench.stage(COVERAGE, coverage, keys, inputs), {})
+        bench.lake.commit(bench.stage(COVERAGE, coverage, keys, inputs))
 
     return daily_measures
+
+
+def event_sources(catalog: Catalog) -> list[str]:
+    """Names of the sources that deliver events."""
+    return [name for name, source in catalog.sources.items() if source.delivers == "events"]
 
 
 def events_versions(bench: Workbench, sources: Sequence[str], days: Sequence[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
 from engagement_pipeline.core.scores import attach, standing
+from engagement_pipeline.orchestration.assets.measures import COVERAGE, MEASURES
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_points, describe_reference, describe_scores
 from engagement_pipeline.orchestration.metadata import score_definition
@@ -47,8 +48,8 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
 
     def compute(frames: Frames, days: list[date]) -> Iterator[pl.DataFrame]:
         for as_of in days:
-            check_coverage(frames["measure_coverage"], plan, bench.catalog.project.start_date, as_of)
-            for part in bench.engine.points(frames["daily_measures"], [plan], as_of):
+            check_coverage(bench.lake.scan(COVERAGE), plan, bench.catalog.project.start_date, as_of)
+            for part in bench.engine.points(frames[MEASURES], [plan], as_of):
                 yield part[plan.name]
 
     return table_asset(
@@ -57,7 +58,7 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             group="scores",
             description=f"What each rule of **{plan.name}** gives every person, and the sum, before scaling.",
             owner=score.owner,
-            reads=(Reads("daily_measures", window), Reads("measure_coverage", window)),
+            reads=(Reads(MEASURES, window),),
             partitions=as_of_days(bench.catalog.project),
             code_version=plan.points_digest,
             definition=score_definition(score),
