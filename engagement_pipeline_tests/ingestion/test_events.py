@@ -216,3 +216,12 @@ def test_other_sources_go_on_beside_a_broken_one(open_shop: Callable[..., Shop])
     assert shop.run("mail").problems
     assert shop.run("web").problems == []
     assert shop.table("events/web").height == 1
+
+
+def test_a_day_made_again_does_not_conflict_with_itself(shop: Shop) -> None:
+    shop.drop("web/a.jsonl", [row(1, at="2026-04-10T10:00:00")])
+    shop.run()
+    shop.catalog = catalog(source(occurred_at={"path": "at", "timezone": "UTC"}))
+    shop.make(shop.take_in(replay=True).touched)
+    assert shop.table("events/web")["occurred_at"].to_list() == [datetime(2026, 4, 10, 10, tzinfo=UTC)]
+    assert shop.table("conflicts/web").height == 0
