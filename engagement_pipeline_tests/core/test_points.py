@@ -73,6 +73,17 @@ def test_the_cap_is_per_day_and_shows_what_it_took():
     }
 
 
+def test_rules_on_one_measure_keep_their_own_caps_and_weights():
+    rules = [
+        {"event": "opened", "weight": 1, "cap": {"per_day": 1}},
+        {"event": "opened", "weight": 10, "cap": {"per_day": 2}},
+        {"event": "opened", "weight": 100},
+    ]
+    found = computed(score(rules=rules), events({}, {}, {}))["contributions"][0]
+    assert [c["points"] for c in found] == [10_000, 200_000, 3_000_000]
+    assert [c["capped_off"] for c in found] == [2, 1, 0]
+
+
 def test_points_in_proportion_to_value():
     rule = {"event": "ordered", "weight": 2, "per": 25, "cap": {"per_day": 100}}
     frame = events(
@@ -132,6 +143,7 @@ def test_sums_beyond_64_bits_are_exact_while_points_fit():
 
 def test_points_that_do_not_fit_name_person_and_rule():
     found = from_quantities(score(rules=[{"event": "opened", "weight": 10}]), (0, "a", 1), (0, "b", 2**60))
+    assert found["points"].to_list() == [100_000, None]
     with pytest.raises(PointsOverflow, match="person 'b' by rule 'opened'"):
         check_points(found)
 

@@ -53,7 +53,7 @@ def test_linear_over_equal_points_is_the_middle_and_over_nobody_the_bottom():
 
 
 def test_the_top_of_a_range_is_met_exactly():
-    low, high = 0.1, 0.7  # 0.1 + (0.7 - 0.1) is 0.7 less a bit
+    low, high = -2.2, 8.1  # -2.2 + (8.1 + 2.2) is 8.1 and a bit
     for how in (
         scale(method="linear", range=[low, high], domain=[0, 3]),
         scale(method="percentile", range=[low, high]),
@@ -97,6 +97,7 @@ def test_bands_include_their_lower_edge_unless_they_say_otherwise(value, name):
         "top": {"from": 100, "include_from": False},
     }
     assert band(value, bands) == name
+    assert band(value, dict(reversed(bands.items()))) == name, "the order of the bands does not matter"
 
 
 def test_no_score_has_no_band():
@@ -110,7 +111,7 @@ every_scale = st.sampled_from(
     [
         scale(),
         scale(method="percentile", range=[1, 10]),
-        scale(method="linear", range=[0.1, 0.7]),
+        scale(method="linear", range=[-2.2, 8.1]),
         scale(method="linear", range=[-1, 1], domain=[-3, 7]),
         scale(method="thresholds", range=[0, 2], steps=[(-1, 1), (1, 2)]),
     ]
