@@ -69,6 +69,11 @@ def test_the_last_snapshot_of_a_day_counts_and_days_are_the_projects():
     ]
 
 
+def test_of_snapshots_at_one_instant_the_greatest_counts_in_any_order():
+    rows = [("a", "2026-02-01T12:00:00", fact) for fact in ("m", "z", None, "a")]
+    assert periods(crm(*rows)) == periods(crm(*reversed(rows))) == [("a", START, None, "z")]
+
+
 def test_what_was_observed_before_the_start_counts_from_then():
     found = crm(("a", "2025-12-01T12:00:00", "free"), ("a", "2025-12-20T12:00:00", "pro"))
     assert periods(found) == [
