@@ -154,7 +154,8 @@ class Lake:
         """Puts staged rows in place of what their partitions held, in one commit. `inputs` instead of those
         given when staging.
 
-        Raises StaleInput, WrongSchema, LockTimeout, LockLost, DatabaseDown; the table is then as it was.
+        Raises StaleInput, WrongSchema, LockTimeout, LockLost: the table is then as it was. So it is with
+        DatabaseDown, unless the database went between the commit and the index, which then heals from it.
         """
         given = dict(staged.inputs if inputs is None else inputs)
         try:
