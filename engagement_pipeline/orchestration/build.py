@@ -14,6 +14,7 @@ from engagement_pipeline.orchestration.assets.scores import score_assets
 from engagement_pipeline.orchestration.assets.segments import segment_asset
 from engagement_pipeline.orchestration.io_manager import DeltaIOManager
 from engagement_pipeline.orchestration.jobs import build_jobs
+from engagement_pipeline.orchestration.preview import accepted_warnings
 from engagement_pipeline.orchestration.schedules import daily_schedule
 from engagement_pipeline.orchestration.sensors import build_sensors
 from engagement_pipeline.orchestration.workbench import Workbench
@@ -24,8 +25,10 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
     """Everything that Dagster sees of a project. Opens neither lake nor database."""
     bench = Workbench(catalog, settings)
     jobs = build_jobs(catalog.project)
+    with accepted_warnings():
+        assets = build_assets(bench)
     return dg.Definitions(
-        assets=build_assets(bench),
+        assets=assets,
         jobs=jobs.all(),
         schedules=[daily_schedule(catalog.project, jobs)],
         sensors=build_sensors(bench, jobs),

@@ -21,9 +21,7 @@ def table_spec(name: str, catalog: Catalog) -> TableSpec:
     return _KINDS[name.partition("/")[0]](name, catalog)
 
 
-def _fixed(
-    schema: pl.Schema, partition_by: str | None, *sort_by: str
-) -> Callable[[str, Catalog], TableSpec]:
+def _fixed(schema: pl.Schema, partition_by: str | None, *sort_by: str) -> Callable[[str, Catalog], TableSpec]:
     return lambda name, catalog: TableSpec(name, schema, partition_by, sort_by)
 
 

@@ -20,6 +20,7 @@ from engagement_pipeline.orchestration.describe import describe_audience
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import campaign_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
+from engagement_pipeline.orchestration.preview import in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.deliveries import record, refuse_change
 
@@ -55,6 +56,7 @@ def _audience(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
             guard=lambda versions: refuse_changes(bench, plan.name, versions),
             check=("waterfall_reconciles", "Every candidate has exactly one decision, and they add up."),
             describe=lambda staged, days: describe_audience(staged, days, plan),
+            current="audiences",
         ),
         bench,
     )
@@ -72,19 +74,21 @@ def _delivery(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
         kinds={destination.kind for destination in campaign.destinations},
         code_version=campaign_digest(campaign),
         partitions_def=as_of_days(project),
+        backfill_policy=in_ranges(),
     )
     def delivered(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        as_of = date.fromisoformat(context.partition_key)
-        stored = bench.lake.partitions(audience).get(context.partition_key)
-        rows = bench.lake.scan(audience, [context.partition_key]).collect()
-        data_version = stored.data_version if stored else ""
-        written = {}
-        for destination in campaign.destinations:
-            refuse_change(bench.database, campaign.campaign, as_of, data_version)
-            result = deliver_files(rows, destination, bench.settings.exports, campaign.campaign, as_of)
-            record(bench.database, campaign.campaign, as_of, destination.path, data_version, result.people)
-            written[f"files: {destination.path}"] = f"{result.people} people in {result.folder}"
-        return dg.MaterializeResult(metadata=written, data_version=dg.DataVersion(data_version))
+        stored, shown = bench.lake.partitions(audience), {}
+        rows = bench.lake.scan(audience, context.partition_keys).collect()
+        for day in context.partition_keys:
+            as_of, version = date.fromisoformat(day), stored[day].data_version
+            for destination in campaign.destinations:
+                refuse_change(bench.database, campaign.campaign, as_of, version)
+                of_day = rows.filter(pl.col("as_of") == as_of)
+                done = deliver_files(of_day, destination, bench.settings.exports, campaign.campaign, as_of)
+                record(bench.database, campaign.campaign, as_of, destination.path, version, done.people)
+                shown[f"{destination.path} on {day}"] = f"{done.people} people in {done.folder}"
+        versions = "".join(stored[day].data_version for day in context.partition_keys)
+        return dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(versions))
 
     return delivered
 

@@ -74,13 +74,15 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
 def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
     points = f"points/{plan.name}"
 
+    def latest() -> list[date]:
+        newest = max(bench.lake.partitions(points), default=None)
+        if newest is None:
+            raise TableMissing(f"{plan.name} is fitted on its points: materialize {points} first")
+        return [date.fromisoformat(newest)]
+
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
-        latest = max(bench.lake.partitions(points), default=None)
-        if latest is None:
-            raise TableMissing(
-                f"a reference of {plan.name} is fitted on its points: materialize {points} first"
-            )
-        as_of, stored = date.fromisoformat(latest), bench.lake.scan(points, [latest])
+        as_of = days[0]
+        stored = bench.lake.scan(points, [as_of.isoformat()])
         check_digest(stored, plan, as_of)
         known = standing(stored, people.as_of(frames["persons"], as_of), plan.applies_to)
         histogram = fit(known, plan.scale.population).collect()
@@ -102,6 +104,7 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
             owner=score.owner,
             reads=(Reads(points, dg.LastPartitionMapping(), loaded=False), Reads("persons")),
             code_version=plan.points_digest,
+            days=latest,
             compute=compute,
             describe=lambda staged, days: describe_reference(staged),
         ),
@@ -140,6 +143,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             definition=score_definition(score),
             compute=compute,
             describe=lambda staged, days: describe_scores(staged, days, plan),
+            current="scores",
         ),
         bench,
     )

@@ -42,6 +42,7 @@ def segment_asset(segment: Segment, bench: Workbench) -> dg.AssetsDefinition:
             definition=segment_definition(segment),
             compute=compute,
             describe=lambda staged, days: describe_segment(staged, days),
+            current="memberships",
         ),
         bench,
     )

@@ -20,6 +20,7 @@ from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import column_schema
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.current import Kind, replace_current
 from engagement_pipeline.storage.staging import StagedTable
 
 Rows = pl.LazyFrame | Iterable[pl.DataFrame]
@@ -45,10 +46,11 @@ class Reads:
 class TableAsset:
     """An asset that stores one table.
 
-    `compute` gets the frames read and the run's days (none for a table without partitions) and gives the
-    rows, lazily or in bounded batches. `describe` turns what is about to be committed into metadata that
-    people read; `invariant` raises for what a column contract cannot say, `guard` for a content (data
-    version by partition) that must not be stored.
+    `compute` gets the frames read and the run's days and gives the rows, lazily or in bounded batches. An
+    asset without partitions has no days, unless `days` says which partitions of its table a run fills.
+    `invariant` raises for what a column contract cannot say, `guard` for a content (data version by
+    partition) that must not be stored. `describe` turns what is about to be committed into metadata that
+    people read. `current` names the SQL table that shows the newest date to other tools.
     """
 
     table: str
@@ -58,12 +60,14 @@ class TableAsset:
     owner: str | None = None
     reads: tuple[Reads, ...] = ()
     partitions: dg.DailyPartitionsDefinition | None = None
+    days: Callable[[], list[date]] = list
     code_version: str | None = None
     definition: Mapping[str, Any] = field(default_factory=dict)
     invariant: Callable[[pl.DataFrame], None] | None = None
     guard: Callable[[Mapping[str, str]], None] | None = None
     check: tuple[str, str] = ("contract", "Every stored row keeps the table's contract.")
     describe: Callable[[pl.LazyFrame, list[date]], Mapping[str, Any]] | None = None
+    current: Kind | None = None
 
 
 def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
@@ -75,8 +79,10 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
     unloaded = [each.table for each in asset.reads if not each.loaded]
 
     def step(context: dg.AssetExecutionContext, **frames: pl.LazyFrame) -> Iterator[Any]:
-        keys = list(context.partition_keys) if asset.partitions else []
-        days = [date.fromisoformat(key) for key in keys]
+        days = (
+            [date.fromisoformat(key) for key in context.partition_keys] if asset.partitions else asset.days()
+        )
+        keys = [day.isoformat() for day in days]
         try:
             rows = asset.compute({each.table: frames[name] for name, each in loaded.items()}, days)
             staged = bench.stage(asset.table, rows, keys, bench.versions(unloaded), asset.invariant)
@@ -88,6 +94,8 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         shown = asset.describe(staged.scan(), days) if asset.describe else {}
         checked = check_result(context, key, check_name, True, {"rows": staged.rows}, keys)
         yield materialized(context, bench, staged, shown, [checked])
+        if asset.current is not None:
+            show_current(bench, asset.current, asset.table, max(days))
 
     _declare_arguments(step, asset.table, list(loaded))
     return dg.asset(
@@ -144,6 +152,12 @@ def materialized(
         data_version=dg.DataVersion(staged.data_version),
         check_results=checks,
     )
+
+
+def show_current(bench: Workbench, kind: Kind, table: str, day: date) -> None:
+    """Put a date's stored rows into the SQL table of current ones, unless that shows a later date."""
+    rows = bench.lake.scan(table, [day.isoformat()]).collect()
+    replace_current(bench.database, kind, table.partition("/")[2], day, rows)
 
 
 def stored_output(spec: dg.AssetSpec) -> dg.AssetOut:
