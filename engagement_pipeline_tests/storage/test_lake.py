@@ -73,14 +73,20 @@ def test_many_rows_are_spilled_and_come_back_whole(lake: Lake, monkeypatch: pyte
     shuffled = days(0, 1, 2).sample(fraction=1, shuffle=True, seed=2)
     lake.replace(MEASURES, shuffled.iter_slices(2), keys(0, 1, 2), validate=seen.append)
     assert_frame_equal(stored(lake), days(0, 1, 2))
-    assert [piece.height for piece in seen] == [
-        3,
-        3,
-        3,
-    ]  # each partition whole, so that its grain can be seen
+    assert [piece.height for piece in seen] == [9]  # whole partitions, so that their grain can be seen
 
 
-def test_one_partition_in_pieces_is_written_piece_by_piece(lake: Lake) -> None:
+def test_big_partitions_are_validated_one_by_one(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "BATCH_ROWS", 3)
+    seen: list[pl.DataFrame] = []
+    lake.replace(MEASURES, days(0, 1, 2), keys(0, 1, 2), validate=seen.append)
+    assert [piece.height for piece in seen] == [3, 3, 3]
+
+
+def test_one_partition_in_pieces_is_written_piece_by_piece(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "BATCH_ROWS", 4)
     seen: list[int] = []
     lake.replace(
         MEASURES,
