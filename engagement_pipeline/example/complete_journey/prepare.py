@@ -56,7 +56,7 @@ def find_data(path: Path | None = None) -> Path:
 
 
 def prepare(landing: Path, path: Path | None = None) -> Prepared:
-    """Writes the landing files of the sources tills (one a month), coupons, mailings and households.
+    """Writes the landing files of the sources tills (one a month), promotions and households.
 
     Running it again writes the same bytes. Takes 3 seconds for 1.47 million receipt lines. Raises
     MissingDataError as `find_data` does.
@@ -64,8 +64,7 @@ def prepare(landing: Path, path: Path | None = None) -> Prepared:
     data = find_data(path)
     tables = {table: pl.scan_parquet(data / f"{table}.parquet") for table in TABLES}
     files = {f"tills/{month}.parquet": lines for month, lines in _by_month(_receipt_lines(tables))}
-    files["coupons/2017.parquet"] = _redemptions(tables)
-    files["mailings/2017.parquet"] = _mailings(tables)
+    files["promotions/2017.parquet"] = _promotions(tables)
     files["households/2017.parquet"] = tables["demographics"].sort("household_id").collect()
     for name, rows in files.items():
         (landing / name).parent.mkdir(parents=True, exist_ok=True)
@@ -104,13 +103,22 @@ def _by_month(lines: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     return [(str(key[0]), part.drop("_month")) for key, part in sorted(parts.items())]
 
 
-def _redemptions(tables: dict[str, pl.LazyFrame]) -> pl.DataFrame:
-    kinds = tables["campaign_descriptions"].select("campaign_id", "campaign_type")
-    redeemed = tables["coupon_redemptions"].join(kinds, on="campaign_id", how="left", maintain_order="left")
-    return redeemed.with_columns(pl.col("redemption_date").dt.cast_time_unit("us")).collect()
-
-
-def _mailings(tables: dict[str, pl.LazyFrame]) -> pl.DataFrame:
-    descriptions = tables["campaign_descriptions"].select("campaign_id", "campaign_type", "start_date")
-    mailed = tables["campaigns"].join(descriptions, on="campaign_id", how="left", maintain_order="left")
-    return mailed.with_columns(pl.col("start_date").dt.cast_time_unit("us")).collect()
+def _promotions(tables: dict[str, pl.LazyFrame]) -> pl.DataFrame:
+    """Who was mailed which campaign's booklet, and which coupons came back, as one system tells both."""
+    campaigns = tables["campaign_descriptions"].select("campaign_id", "campaign_type", "start_date")
+    mailed = tables["campaigns"].join(campaigns, on="campaign_id", how="left", maintain_order="left")
+    redeemed = tables["coupon_redemptions"].join(
+        campaigns.drop("start_date"), on="campaign_id", how="left", maintain_order="left"
+    )
+    both = [
+        mailed.rename({"start_date": "day"}).with_columns(action=pl.lit("mailed")),
+        redeemed.rename({"redemption_date": "day"}).with_columns(action=pl.lit("redeemed")),
+    ]
+    columns = ("household_id", "action", "day", "campaign_id", "campaign_type", "coupon_upc")
+    return (
+        pl.concat(both, how="diagonal")
+        .with_columns(pl.col("day").dt.cast_time_unit("us"))
+        .select(columns)
+        .sort("day", "action", maintain_order=True)
+        .collect()
+    )
