@@ -47,9 +47,8 @@ def imported(path: Path, top_level_only: bool) -> set[str]:
 
 
 def rooms_of(names: set[str]) -> set[str]:
-    return {
-        name.split(".")[1] for name in names if name.startswith("engagement_pipeline.") and name.count(".") >= 1
-    } & set(RANK)
+    ours = (name.split(".") for name in names if name.startswith("engagement_pipeline."))
+    return {parts[1] for parts in ours} & set(RANK)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
