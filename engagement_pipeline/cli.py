@@ -5,6 +5,8 @@ without Dagster; the commands that materialize import it when they are called.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from importlib.metadata import version as installed_version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,9 +16,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from engagement_pipeline.catalog.issues import Issue
+from engagement_pipeline.catalog.issues import CatalogError, Issue
 from engagement_pipeline.catalog.lint import lint as lint_catalog
-from engagement_pipeline.catalog.loader import catalog_folder
+from engagement_pipeline.catalog.loader import catalog_folder, load_catalog
 
 app = typer.Typer(
     name="engagement",
@@ -90,18 +92,51 @@ def demo(
     ] = None,
 ) -> None:
     """Land a dataset, materialize every asset through Dagster and show what came of it. Safe to run again."""
+    from engagement_pipeline.orchestration.demo import run_demo
+
+    with _in_words():
+        run_demo(dataset, path)
+
+
+@app.command()
+def run(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="The catalog; else $ENGAGEMENT_CATALOG, else the example."),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The last day whose events count; else the last with events."
+        ),
+    ] = None,
+) -> None:
+    """Land what is new, make events, refit and score, decide and deliver audiences, through Dagster."""
+    from engagement_pipeline.orchestration.runs import run_all
+    from engagement_pipeline.storage.settings import Settings
+
+    with _in_words():
+        catalog = load_catalog(folder or catalog_folder())
+        problems = run_all(catalog, Settings.from_env(), Console(), as_of.date() if as_of else None)
+    if problems:
+        _fail("\n".join(problems))
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Known errors as their message and exit code 1; anything else is ours, and keeps its traceback."""
     from engagement_pipeline.example.complete_journey.prepare import MissingDataError
-    from engagement_pipeline.orchestration.demo import DemoFailed, UnknownDataset, run_demo
+    from engagement_pipeline.orchestration.demo import UnknownDataset
+    from engagement_pipeline.orchestration.runs import NothingToScore, RunFailed
     from engagement_pipeline.storage.database import DatabaseDown, SchemaTooNew
     from engagement_pipeline.storage.locks import LockTimeout
     from engagement_pipeline.storage.settings import SettingsError
     from engagement_pipeline.storage.tables import StorageError
 
+    stores = (SettingsError, StorageError, DatabaseDown, SchemaTooNew, LockTimeout)
     try:
-        run_demo(dataset, path)
-    except (MissingDataError, UnknownDataset, DemoFailed) as error:
-        _fail(str(error))
-    except (SettingsError, StorageError, DatabaseDown, SchemaTooNew, LockTimeout) as error:
+        yield
+    except (CatalogError, MissingDataError, UnknownDataset, NothingToScore, RunFailed, *stores) as error:
         _fail(str(error))
 
 
