@@ -9,11 +9,7 @@ same points and scores to the last bit, or the run fails.
 import argparse
 import hashlib
 import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +18,7 @@ from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline_tests.benchmarks.contenders import CONTENDERS, Found
 from engagement_pipeline_tests.benchmarks.data import generate
+from engagement_pipeline_tests.benchmarks.measured import clock, in_a_process, peak_gb
 
 SIZES = [1_000_000, 5_000_000, 20_000_000]
 HERE = Path(__file__).parent
@@ -58,17 +55,16 @@ def _compare(path: Path, count: int, catalog: int, only: list[str], repeat: int)
     for name in only:
         if name == "pandas" and count > PANDAS_UP_TO:
             continue
-        command = [sys.executable, "-m", __spec__.name, "--only", name, "--child", str(path)]
-        command += ["--catalog", str(catalog), "--repeat", str(repeat)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        results[name] = json.loads(done.stdout.splitlines()[-1])
+        print(f"  … {name}{'':20}", end="\r", flush=True)
+        child = ["--only", name, "--child", str(path), "--catalog", str(catalog), "--repeat", str(repeat)]
+        results[name] = in_a_process(__spec__.name, child)
     baseline = results.get(BASELINE)
     print(f"  {'':24}{'seconds':>9}{'ratio':>8}{'cpu s':>9}{'ratio':>8}{'peak GB':>9}{'over input GB':>15}")
     for name, result in results.items():
         times = ""
-        for clock in ("seconds", "cpu"):
-            ratio = f"{result[clock] / baseline[clock]:.2f}" if baseline else "-"
-            times += f"{result[clock]:9.2f}{ratio:>8}"
+        for each in ("seconds", "cpu"):
+            ratio = f"{result[each] / baseline[each]:.2f}" if baseline else "-"
+            times += f"{result[each]:9.2f}{ratio:>8}"
         above = result["peak_gb"] - result["loaded_gb"]
         print(f"  {name:24}{times}{result['peak_gb']:9.2f}{above:15.2f}")
     if len({result["digest"] for result in results.values()}) > 1:
@@ -81,13 +77,13 @@ def _run_child(name: str, path: Path, catalog: int, repeat: int) -> None:
     run = CONTENDERS[name](events, people, load_catalog(HERE / f"catalog_{catalog}"))
     if name in ("duckdb", "pandas"):
         del events
-    loaded, times, cpu = _peak_gb(), [], []
+    loaded, times, cpu = peak_gb(), [], []
     for _ in range(repeat):
-        start, start_cpu = time.perf_counter(), time.process_time()
-        found = run()
-        times.append(time.perf_counter() - start)
-        cpu.append(time.process_time() - start_cpu)
-    result = {"seconds": min(times), "cpu": min(cpu), "loaded_gb": loaded, "peak_gb": _peak_gb()}
+        with clock() as spent:
+            found = run()
+        times.append(spent.seconds)
+        cpu.append(spent.cpu)
+    result = {"seconds": min(times), "cpu": min(cpu), "loaded_gb": loaded, "peak_gb": peak_gb()}
     print(json.dumps({**result, "digest": _digest(found)}))
 
 
@@ -99,10 +95,6 @@ def _digest(found: Found) -> str:
         total.update(ordered["points"].cast(pl.Int64).to_numpy().tobytes())
         total.update(ordered["score"].to_numpy().tobytes())
     return total.hexdigest()
-
-
-def _peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ library's plans, so that the contenders differ in how they compute and not in wh
 
 import operator
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import reduce
 
 import numpy as np
@@ -22,14 +23,14 @@ from engagement_pipeline_tests.benchmarks.data import AS_OF
 Found = dict[str, pl.DataFrame]
 
 
-def library(events: pl.DataFrame, people: pl.DataFrame, catalog: Catalog) -> Found:
+def library(events: pl.DataFrame, people: pl.DataFrame, catalog: Catalog, as_of: date = AS_OF) -> Found:
     """Measures, points with their contributions, scores and bands, each as the library stores it."""
     engine, plans = LocalEngine(), plan_scores(catalog)
     needed = [measure for measure in measures_of(catalog).values() if measure is not ACTIVITY]
     daily = pl.concat(engine.measures(events.lazy(), needed))
-    (points,) = engine.points(daily.lazy(), list(plans.values()), AS_OF)
+    (points,) = engine.points(daily.lazy(), list(plans.values()), as_of)
     scores = pl.collect_all(
-        [attach(frame.lazy(), people.lazy(), plans[name], AS_OF) for name, frame in points.items()]
+        [attach(frame.lazy(), people.lazy(), plans[name], as_of) for name, frame in points.items()]
     )
     return dict(zip(points, scores, strict=True))
 

@@ -6,7 +6,7 @@ not all of them. Not here: what a measure is (`core.measures`).
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -73,12 +73,7 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
         staged = bench.stage(MEASURES, pl.concat(rows) if len(keys) == 1 else rows, keys, inputs)
         # The measures are committed first: a crash in between leaves coverage behind, never ahead.
         yield materialized(context, bench, staged, {"newly computed": markdown(work_table(work))})
-        coverage = pl.DataFrame(
-            [(date.fromisoformat(day), name, versions[day]) for day in keys for name in measures],
-            schema=MEASURE_COVERAGE,
-            orient="row",
-        )
-        bench.lake.commit(bench.stage(COVERAGE, coverage, keys, inputs))
+        bench.lake.commit(bench.stage(COVERAGE, coverage_rows(versions, measures), keys, inputs))
 
     return daily_measures
 
@@ -137,6 +132,14 @@ def compute(
         if events and each.missing:
             missing = [measures[name] for name in each.missing]
             yield from bench.engine.measures(pl.concat(events, how="diagonal"), missing)
+
+
+def coverage_rows(versions: Mapping[str, str], measures: Iterable[str]) -> pl.DataFrame:
+    """`frames.MEASURE_COVERAGE`: all measures were computed from these versions of the days' events."""
+    rows = [
+        (date.fromisoformat(day), name, version) for day, version in versions.items() for name in measures
+    ]
+    return pl.DataFrame(rows, schema=MEASURE_COVERAGE, orient="row")
 
 
 def measure_table(measures: Mapping[str, Measure]) -> str:

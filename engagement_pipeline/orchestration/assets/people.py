@@ -3,6 +3,7 @@
 Here: which tables it is made from. Not here: history itself (`core.people`), reading profiles (`ingestion`).
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
@@ -18,7 +19,7 @@ from engagement_pipeline.orchestration.workbench import Workbench
 
 def persons_asset(bench: Workbench) -> dg.AssetsDefinition:
     """Everyone with a profile row or an event."""
-    catalog, project = bench.catalog, bench.catalog.project
+    catalog = bench.catalog
     profiles = {name: source for name, source in catalog.sources.items() if source.delivers == "profiles"}
 
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
@@ -26,14 +27,7 @@ def persons_asset(bench: Workbench) -> dg.AssetsDefinition:
             name: snapshots_of(source, catalog, bench.lake, bench.ledger).lazy()
             for name, source in profiles.items()
         }
-        first_events = (
-            bench.lake.scan("daily_measures")
-            .filter(pl.col("measure") == ACTIVITY.id)
-            .group_by("person_id")
-            .agg(first_event=pl.col("event_date").min())
-        )
-        periods = history(snapshots, project.start_date, project.timezone)
-        return with_activity(periods, first_events, project.start_date)
+        return persons_rows(bench, snapshots)
 
     return table_asset(
         TableAsset(
@@ -52,3 +46,16 @@ def persons_asset(bench: Workbench) -> dg.AssetsDefinition:
         ),
         bench,
     )
+
+
+def persons_rows(bench: Workbench, snapshots: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """`frames.person_schema` of everyone in the snapshots (see `core.people.history`) or with an event."""
+    project = bench.catalog.project
+    first_events = (
+        bench.lake.scan("daily_measures")
+        .filter(pl.col("measure") == ACTIVITY.id)
+        .group_by("person_id")
+        .agg(first_event=pl.col("event_date").min())
+    )
+    periods = history(snapshots, project.start_date, project.timezone)
+    return with_activity(periods, first_events, project.start_date)

@@ -47,10 +47,7 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
     window = lookback(plan.window)
 
     def compute(frames: Frames, days: list[date]) -> Iterator[pl.DataFrame]:
-        for as_of in days:
-            check_coverage(bench.lake.scan(COVERAGE), plan, bench.catalog.project.start_date, as_of)
-            for part in bench.engine.points(frames[MEASURES], [plan], as_of):
-                yield part[plan.name]
+        return points_rows(bench, plan, frames[MEASURES], days)
 
     return table_asset(
         TableAsset(
@@ -116,16 +113,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
     points, references = f"points/{plan.name}", f"references/{plan.name}"
 
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
-        scored = []
-        for as_of in days:
-            stored = frames[points].filter(pl.col("as_of") == as_of)
-            check_digest(stored, plan, as_of)
-            histogram, in_force = None, None
-            if _frozen(plan):
-                histogram, in_force = reference_in_force(frames[references], plan, as_of)
-            known = people.as_of(frames["persons"], as_of)
-            scored.append(attach(stored, known, plan, as_of, histogram, in_force).sort("person_id"))
-        return pl.concat(scored)
+        return scores_rows(plan, frames[points], frames["persons"], frames.get(references), days)
 
     return table_asset(
         TableAsset(
@@ -147,6 +135,36 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
         ),
         bench,
     )
+
+
+def points_rows(
+    bench: Workbench, plan: ScorePlan, daily: pl.LazyFrame, days: Sequence[date]
+) -> Iterator[pl.DataFrame]:
+    """`frames.POINTS` of the dates, in parts; see `check_coverage` for what is refused."""
+    for as_of in days:
+        check_coverage(bench.lake.scan(COVERAGE), plan, bench.catalog.project.start_date, as_of)
+        for part in bench.engine.points(daily, [plan], as_of):
+            yield part[plan.name]
+
+
+def scores_rows(
+    plan: ScorePlan,
+    points: pl.LazyFrame,
+    persons: pl.LazyFrame,
+    references: pl.LazyFrame | None,
+    days: Sequence[date],
+) -> pl.LazyFrame:
+    """`frames.SCORES` of the dates. references: needed for a frozen relative scale only."""
+    scored = []
+    for as_of in days:
+        stored = points.filter(pl.col("as_of") == as_of)
+        check_digest(stored, plan, as_of)
+        histogram, in_force = None, None
+        if references is not None and _frozen(plan):
+            histogram, in_force = reference_in_force(references, plan, as_of)
+        known = people.as_of(persons, as_of)
+        scored.append(attach(stored, known, plan, as_of, histogram, in_force).sort("person_id"))
+    return pl.concat(scored)
 
 
 def _frozen(plan: ScorePlan) -> bool:
