@@ -31,7 +31,8 @@ def _events(name: str, catalog: Catalog) -> TableSpec:
 
 
 def _conflicts(name: str, catalog: Catalog) -> TableSpec:
-    return TableSpec(name, frames.CONFLICTS, "event_date", ("event_id", "occurred_at", "content_hash"))
+    order = ("event_id", "occurred_at", "content_hash")
+    return TableSpec(name, frames.CONFLICTS, "event_date", order, PROVENANCE & set(frames.CONFLICTS))
 
 
 def _persons(name: str, catalog: Catalog) -> TableSpec:
