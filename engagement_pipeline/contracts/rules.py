@@ -21,7 +21,7 @@ class ContractBroken(Exception):  # noqa: N818  the words are what the reader se
     """A frame that was about to be stored breaks what its table promises."""
 
     def __init__(self, table: str, rule: str, count: int, sample: list[dict[str, object]], others: str = ""):
-        self.table, self.rule, self.count, self.sample = table, rule, count, sample
+        self.table, self.rule, self.count, self.sample, self.others = table, rule, count, sample, others
         shown = "; ".join(", ".join(f"{key}={value!r}" for key, value in row.items()) for row in sample)
         super().__init__(
             f"table {table!r} was not written: {count} row(s) break the rule {rule!r}"
@@ -29,6 +29,10 @@ class ContractBroken(Exception):  # noqa: N818  the words are what the reader se
             + (f". Also broken: {others}" if others else "")
             + ". What was stored before is untouched; mend the step that made these rows and run it again."
         )
+
+    def without_sample(self) -> "ContractBroken":
+        """The same without any row's content."""
+        return ContractBroken(self.table, self.rule, self.count, [], self.others)
 
 
 class TooManyRejected(Exception):  # noqa: N818

@@ -30,6 +30,12 @@ class PointsOverflow(ArithmeticError):  # noqa: N818  the words are what the rea
 class PointsDisagree(AssertionError):  # noqa: N818
     """Contributions that do not add up to the points beside them."""
 
+    def __init__(self, person: str, given: object, points: int) -> None:
+        super().__init__(
+            f"contributions of person {person!r} do not add up to their points: {given} beside {points}"
+        )
+        self.person = person
+
 
 def contributions(daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> dict[str, pl.LazyFrame]:
     """By score, a row per person and rule that found anything in the window: `person_id`, then the columns of
@@ -100,10 +106,7 @@ def check_points(stored: pl.DataFrame) -> None:
     added = pl.col("contributions").list.eval(each.field("points")).list.sum()
     row = stored.filter(added != pl.col("points")).head(1)
     if not row.is_empty():
-        raise PointsDisagree(
-            f"contributions of person {row['person_id'][0]!r} do not add up to their points: "
-            f"{row['contributions'].to_list()[0]} beside {row['points'][0]}"
-        )
+        raise PointsDisagree(row["person_id"][0], row["contributions"].to_list()[0], row["points"][0])
 
 
 def _sums(

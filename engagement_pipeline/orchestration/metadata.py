@@ -12,6 +12,8 @@ import dagster as dg
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Campaign, HalfLife, Linear, Origin, Rule, Score, Segment, Source
+from engagement_pipeline.contracts.rules import ContractBroken, masked
+from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 
 MARKDOWN_LIMIT = 8_000
 PICTURE_LIMIT = 30_000
@@ -36,6 +38,14 @@ def picture(png: bytes) -> dg.MarkdownMetadataValue:
     if len(png) > PICTURE_LIMIT:
         raise ValueError(f"a picture of {len(png)} bytes is too large for Dagster's event log")
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def refusal(broken: ContractBroken | PointsOverflow | PointsDisagree, samples: bool) -> str:
+    """Why rows were refused, in words that may stay in the event log: ids are cut to their first letters, and
+    without `samples` no row's content is shown."""
+    if isinstance(broken, ContractBroken):
+        return str(broken if samples else broken.without_sample())
+    return str(broken).replace(repr(broken.person), repr(masked("person_id", broken.person)))
 
 
 def column_schema(schema: Mapping[str, pl.DataType]) -> dg.TableSchema:

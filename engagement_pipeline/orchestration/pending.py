@@ -15,9 +15,13 @@ from engagement_pipeline.storage.tables import PartitionInfo
 
 def due_event_days(bench: Workbench, yesterday: date) -> list[date]:
     """Days whose events were landed after the day was last made, whose measures lag behind their events, and
-    yesterday, also when nothing happened: then that is what is known of it."""
+    those that yesterday's scores span, also when nothing happened: then that is what is known of them."""
     measured = bench.lake.partitions("daily_measures")
-    due = set() if yesterday.isoformat() in measured else {yesterday}
+    first, last = bench.catalog.project.start_date, bench.catalog.project.end_date
+    newest = min(yesterday, last or yesterday)
+    longest = max((plan.window for plan in bench.plans.values()), default=1)
+    spanned = {newest - timedelta(days=age) for age in range(longest)}
+    due = {day for day in spanned if day.isoformat() not in measured}
     for source in event_sources(bench.catalog):
         landed, events = f"landed/{source}", f"events/{source}"
         stored = bench.lake.partitions(events)
@@ -27,7 +31,6 @@ def due_event_days(bench: Workbench, yesterday: date) -> list[date]:
         for key, info in stored.items():
             if _older(measured.get(key), events, info.delta_version):
                 due.add(date.fromisoformat(key))
-    first, last = bench.catalog.project.start_date, bench.catalog.project.end_date
     return sorted(day for day in due if first <= day and (last is None or day <= last))
 
 

@@ -48,21 +48,22 @@ def check_result(
     metadata: Mapping[str, Any],
     partitions: list[str],
 ) -> dg.AssetCheckResult:
-    """The check's result for every partition of the run.
+    """The check's result for every partition of the run; `partitions` is empty for a check without any.
 
     A run over several partitions leaves `planned` rows for ever unless each partition's evaluation is
-    logged from inside the step (measured on 1.13.27; `test_preview` notices when that changes).
+    logged from inside the step, and so does a run for one day of a check that has no days (measured on
+    1.13.27; `test_preview` notices when that changes).
     """
+    planned = context.run.partitions_subset
+    if len(partitions) == 1:
+        partitions = []  # the result below is logged for it
+    elif not partitions and planned is not None:
+        partitions = list(planned.get_partition_keys())
     with accepted_warnings():
-        if len(partitions) > 1:
-            for partition in partitions:
-                context.log_event(
-                    dg.AssetCheckEvaluation(
-                        asset_key=asset,
-                        check_name=name,
-                        passed=passed,
-                        metadata=metadata,
-                        partition=partition,
-                    )
+        for partition in partitions:
+            context.log_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=asset, check_name=name, passed=passed, metadata=metadata, partition=partition
                 )
+            )
         return dg.AssetCheckResult(asset_key=asset, check_name=name, passed=passed, metadata=metadata)

@@ -9,6 +9,7 @@ until they change.
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import dagster as dg
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
@@ -29,6 +30,9 @@ from engagement_pipeline.orchestration.pending import (
 from engagement_pipeline.orchestration.workbench import Workbench
 
 REQUESTS_PER_TICK = 20
+ABANDONED = timedelta(hours=6)
+"""A run that began longer ago and never ended died with its machine: Dagster says of it for ever that it is
+going on. Should it live, locks and input versions keep what it and another run store right."""
 Requests = Iterator[dg.RunRequest | dg.SkipReason]
 
 
@@ -140,7 +144,9 @@ def _status(project: Project) -> dg.DefaultSensorStatus:
 def _busy(context: dg.SensorEvaluationContext, *jobs: str) -> bool:
     """Whether one of the jobs runs or waits: what is due is only known once it is done."""
     return any(
-        context.instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=IN_PROGRESS_RUN_STATUSES))
+        context.instance.get_runs_count(
+            dg.RunsFilter(job_name=job, statuses=IN_PROGRESS_RUN_STATUSES, created_after=now() - ABANDONED)
+        )
         for job in jobs
     )
 

@@ -17,7 +17,7 @@ from engagement_pipeline.contracts.rules import ContractBroken
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 from engagement_pipeline.orchestration.io_manager import OPTIONAL
 from engagement_pipeline.orchestration.keys import asset_key
-from engagement_pipeline.orchestration.metadata import column_schema
+from engagement_pipeline.orchestration.metadata import column_schema, refusal
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import Kind, replace_current
@@ -83,17 +83,20 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
             [date.fromisoformat(key) for key in context.partition_keys] if asset.partitions else asset.days()
         )
         keys = [day.isoformat() for day in days]
+        checked = keys if asset.partitions else []
         try:
             rows = asset.compute({each.table: frames[name] for name, each in loaded.items()}, days)
             staged = bench.stage(asset.table, rows, keys, bench.versions(unloaded), asset.invariant)
         except (ContractBroken, PointsOverflow, PointsDisagree) as broken:
-            yield check_result(context, key, check_name, False, {"why": str(broken)}, keys)
-            raise dg.Failure(description=str(broken), allow_retries=False) from broken
+            why = refusal(broken, project.samples_in_metadata)
+            yield check_result(context, key, check_name, False, {"why": why}, checked)
+            # Not `from broken`: the event log would keep its words too, and they name a person.
+            raise dg.Failure(description=why, allow_retries=False) from None
         if asset.guard is not None:
             asset.guard({name: part.data_version for name, part in staged.partitions.items()})
         shown = asset.describe(staged.scan(), days) if asset.describe else {}
-        checked = check_result(context, key, check_name, True, {"rows": staged.rows}, keys)
-        yield materialized(context, bench, staged, shown, [checked])
+        passed = check_result(context, key, check_name, True, {"rows": staged.rows}, checked)
+        yield materialized(context, bench, staged, shown, [passed])
         if asset.current is not None:
             show_current(bench, asset.current, asset.table, max(days))
 
