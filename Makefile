@@ -12,7 +12,7 @@ demo: $(VENV)/installed
 	@$(BIN)/engagement demo
 
 ui: $(VENV)/installed
-	@mkdir -p $(DAGSTER_HOME) && cp -n deploy/dagster.yaml $(DAGSTER_HOME)/dagster.yaml || true
+	@mkdir -p $(DAGSTER_HOME) && cp -n engagement_pipeline/orchestration/dagster.yaml $(DAGSTER_HOME)/dagster.yaml || true
 	@echo "Dagster UI: http://127.0.0.1:$${PORT:-3000}  (Ctrl-C stops it)"
 	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 

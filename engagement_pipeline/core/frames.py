@@ -25,11 +25,11 @@ POLARS_TYPES: dict[PropertyType, pl.DataType] = {
 
 LANDED = pl.Schema(
     {
-        "batch": pl.String(),  # fingerprint of the file
+        "batch": pl.String(),
         "file": pl.String(),
-        "row_number": pl.Int64(),  # from 1
-        "received_at": UTC_MICROS,  # stamped once, when the file was first seen
-        "raw": pl.String(),  # the row as a JSON object, or the line as it came where it is none
+        "row_number": pl.Int64(),
+        "received_at": UTC_MICROS,
+        "raw": pl.String(),
     }
 )
 REJECTED = pl.Schema(
@@ -45,7 +45,7 @@ REJECTED = pl.Schema(
 
 EVENT_BASE = pl.Schema(
     {
-        "event_date": pl.Date(),  # calendar day of occurred_at in the project's zone; the partition
+        "event_date": pl.Date(),
         "event_id": pl.String(),
         "person_id": pl.String(),
         "event": pl.String(),
@@ -62,7 +62,7 @@ EVENT_BASE = pl.Schema(
 )
 EVENT_PROVENANCE = pl.Schema(
     {
-        "content_hash": pl.String(),  # of everything the source says of the event
+        "content_hash": pl.String(),
         "batch": pl.String(),
         "row_number": pl.Int64(),
     }
@@ -70,7 +70,7 @@ EVENT_PROVENANCE = pl.Schema(
 CONFLICTS = pl.Schema(
     {
         "event_date": pl.Date(),
-        "event_id": pl.String(),  # claimed before by an event with other content
+        "event_id": pl.String(),
         "occurred_at": UTC_MICROS,
         "content_hash": pl.String(),
         "rule": pl.String(),
@@ -84,9 +84,9 @@ CONFLICTS = pl.Schema(
 PERSON_BASE = pl.Schema(
     {
         "person_id": pl.String(),
-        "first_seen": pl.Date(),  # first day with an event or a profile row
+        "first_seen": pl.Date(),
         "valid_from": pl.Date(),
-        "valid_to": pl.Date(),  # first day it no longer holds; null while it does
+        "valid_to": pl.Date(),
     }
 )
 
@@ -95,7 +95,7 @@ DAILY_MEASURES = pl.Schema(
         "event_date": pl.Date(),
         "person_id": pl.String(),
         "measure": pl.String(),
-        "quantity": pl.Int64(),  # events, or hundredths of the unit; uncapped; never zero rows
+        "quantity": pl.Int64(),
     }
 )
 MEASURE_COVERAGE = pl.Schema({"event_date": pl.Date(), "measure": pl.String(), "events_version": pl.String()})
@@ -103,26 +103,26 @@ MEASURE_COVERAGE = pl.Schema({"event_date": pl.Date(), "measure": pl.String(), "
 CONTRIBUTION = pl.Schema(
     {
         "rule": pl.String(),
-        "quantity": pl.Int64(),  # events, or hundredths, in the window
-        "capped_off": pl.Int64(),  # of that, what the daily cap took
-        "decay_loss": pl.Int64(),  # points (1e-4) that age took
-        "points": pl.Int64(),  # points (1e-4) that remain
+        "quantity": pl.Int64(),
+        "capped_off": pl.Int64(),
+        "decay_loss": pl.Int64(),
+        "points": pl.Int64(),
     }
 )
 POINTS = pl.Schema(
     {
         "as_of": pl.Date(),
         "person_id": pl.String(),
-        "points": pl.Int64(),  # sum of the contributions' points
-        "contributions": pl.List(pl.Struct(CONTRIBUTION)),  # rules with a quantity only, in rule order
-        "points_digest": pl.String(),  # of the part of the definition that made them
+        "points": pl.Int64(),
+        "contributions": pl.List(pl.Struct(CONTRIBUTION)),
+        "points_digest": pl.String(),
     }
 )
 REFERENCES = pl.Schema(
     {
         "effective_from": pl.Date(),
         "points_digest": pl.String(),
-        "version": pl.String(),  # digest of the histogram
+        "version": pl.String(),
         "points": pl.Int64(),
         "persons": pl.Int64(),
     }
@@ -131,12 +131,12 @@ SCORES = pl.Schema(
     {
         "as_of": pl.Date(),
         "person_id": pl.String(),
-        "points": pl.Int64(),  # null when unscored
-        "score": pl.Float64(),  # null when unscored
+        "points": pl.Int64(),
+        "score": pl.Float64(),
         "band": pl.String(),
-        "state": pl.String(),  # scored, inactive, unscored, provisional
-        "reference": pl.String(),  # version read against; null for absolute scales
-        "definition": pl.String(),  # digest of the definition
+        "state": pl.String(),
+        "reference": pl.String(),
+        "definition": pl.String(),
     }
 )
 SEGMENTS = pl.Schema({"as_of": pl.Date(), "person_id": pl.String()})
@@ -144,12 +144,60 @@ AUDIENCES = pl.Schema(
     {
         "as_of": pl.Date(),
         "person_id": pl.String(),
-        "decision": pl.String(),  # send, hold_out, suppress
-        "reason": pl.String(),  # why not sent; null when sent
-        "variant": pl.String(),  # what is sent, or would have been
+        "decision": pl.String(),
+        "reason": pl.String(),
+        "variant": pl.String(),
         "message": pl.String(),
     }
 )
+
+
+DESCRIPTIONS = {
+    "as_of": "The last day whose events count.",
+    "band": "Named interval of the scale that holds the score.",
+    "batch": "SHA-256 of the file that brought the row.",
+    "campaign_id": "The campaign that the source names.",
+    "channel": "Where it happened.",
+    "content_hash": "SHA-256 of everything that the source says of the event.",
+    "contributions": "Per rule with a quantity, in rule order: the quantity, what the daily cap took of it, "
+    "and the points (in ten-thousandths) that age took and that remain.",
+    "decision": "send, hold_out or suppress.",
+    "definition": "Digest of the definition that made the row.",
+    "effective_from": "First as-of date that is read against this population.",
+    "event": "Name in the tracking plan.",
+    "event_date": "Calendar day of occurred_at in the project's time zone.",
+    "event_id": "Unique within its source over the lateness horizon.",
+    "events_version": "Digest of the day's events that the measure was computed from.",
+    "file": "Name of the file below the landing folder.",
+    "first_seen": "First day with an event or a profile row.",
+    "is_machine": "Whether a machine did it, as the source says.",
+    "measure": "Id of the daily quantity.",
+    "message": "What is sent, or would have been.",
+    "message_id": "The message that the source names.",
+    "occurred_at": "When it happened (UTC).",
+    "person_id": "The person.",
+    "persons": "How many people had exactly these points.",
+    "points": "Points before scaling, in ten-thousandths; null when unscored.",
+    "points_digest": "Digest of the part of the definition that makes points.",
+    "properties": "The whole row as the source gave it, as JSON.",
+    "quantity": "Events, or hundredths of the unit; uncapped, never zero.",
+    "raw": "The row as a JSON object, or the line as it came where it is none.",
+    "reason": "Why not, in words; null for who is sent something.",
+    "received_at": "When its file was first seen (UTC); stamped once.",
+    "reference": "Version of the population read against; live when fitted on the same date.",
+    "row_number": "Row in its file, from 1.",
+    "rule": "The rule that the row broke.",
+    "score": "On the definition's scale; null when unscored.",
+    "session_id": "The visit that the source names.",
+    "state": "scored, inactive (nothing in the window), unscored (does not apply) or provisional.",
+    "unit": "What value is counted in.",
+    "valid_from": "First day on which these facts held.",
+    "valid_to": "First day on which they no longer held; null while they do.",
+    "value": "How much, in the unit.",
+    "variant": "The variant that fits, also for who is held out.",
+    "version": "Digest of the population.",
+}
+"""What each column means, for people; declared properties and profile facts speak for themselves."""
 
 
 def properties_schema(catalog: Catalog) -> pl.Schema:

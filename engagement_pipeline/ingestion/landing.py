@@ -16,7 +16,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.canonical import mapped_paths
-from engagement_pipeline.ingestion.readers import columns_of, read_raw
+from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of, read_raw
 
 PIECE_ROWS = 262_144
 """Rows of one parquet file of a big batch; about 80 MB in memory."""
@@ -81,14 +81,17 @@ def _fingerprint(path: Path, size: int, modified: int) -> str:
 
 def landed_rows(found: Found, source: Source, received_at: datetime) -> Iterator[pl.DataFrame]:
     """The file's rows as `frames.LANDED`, in bounded blocks. Raises UnreadableFile."""
-    for block in read_raw(found.path, source.format):
-        yield block.select(
-            pl.lit(found.fingerprint).alias("batch"),
-            pl.lit(found.file).alias("file"),
-            "row_number",
-            pl.lit(received_at, dtype=LANDED["received_at"]).alias("received_at"),
-            "raw",
-        )
+    try:
+        for block in read_raw(found.path, source.format):
+            yield block.select(
+                pl.lit(found.fingerprint).alias("batch"),
+                pl.lit(found.file).alias("file"),
+                "row_number",
+                pl.lit(received_at, dtype=LANDED["received_at"]).alias("received_at"),
+                "raw",
+            )
+    except UnreadableFile as error:  # two sources, or two folders, may have files of one name
+        raise UnreadableFile(found.file, error.why, error.remedy) from error
 
 
 def in_pieces(blocks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

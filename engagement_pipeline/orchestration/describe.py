@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
+from engagement_pipeline.catalog.specs import Score
 from engagement_pipeline.core.audiences import CampaignPlan, waterfall
 from engagement_pipeline.core.frames import POINT
-from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.ingestion.intake import Intake
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table, picture
+from engagement_pipeline.reports.bands import band_counts
 from engagement_pipeline.reports.plots import histogram_png
 
 Metadata = Mapping[str, Any]
@@ -109,31 +110,26 @@ def describe_reference(staged: pl.LazyFrame) -> Metadata:
     }
 
 
-def describe_scores(staged: pl.LazyFrame, days: list[date], plan: ScorePlan) -> Metadata:
+def describe_scores(staged: pl.LazyFrame, days: list[date], score: Score) -> Metadata:
     """Bands, states and a histogram on the newest of the dates."""
     newest = (
         staged.filter(pl.col("as_of") == max(days)).select("score", "band", "state", "reference").collect()
     )
-    total = max(1, newest.height)
     states = newest.group_by("state").agg(people=pl.len()).sort("people", descending=True)
     shown: dict[str, Any] = {
         "people": newest.height,
         "states": markdown(markdown_table(("state", "people"), states.iter_rows())),
     }
-    if plan.bands:
-        counted = dict(newest.group_by("band").agg(pl.len()).iter_rows())
-        shown["bands"] = markdown(
-            markdown_table(
-                ("band", "people", "share"),
-                ((name, counted.get(name, 0), f"{counted.get(name, 0) / total:.1%}") for name in plan.bands),
-            )
-        )
+    if score.bands:
+        counted = band_counts(newest, score).select("band", "people", "share").iter_rows()
+        rows = ((band, people, f"{share:.1%}") for band, people, share in counted)
+        shown["bands"] = markdown(markdown_table(("band", "people", "share of the scored"), rows))
     if (reference := newest["reference"].drop_nulls()).len():
         shown["reference"] = reference[0]
     scores = newest["score"].drop_nulls()
     if scores.len():
         shown["mean score"] = round(float(scores.mean()), 3)  # type: ignore[arg-type]
-        shown["distribution"] = picture(histogram_png(scores, plan.bands, plan.scale.range))
+        shown["distribution"] = picture(histogram_png(scores, score.bands, score.scale.range))
     return shown
 
 

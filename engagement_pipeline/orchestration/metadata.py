@@ -13,6 +13,7 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Campaign, HalfLife, Linear, Origin, Rule, Score, Segment, Source
 from engagement_pipeline.contracts.rules import ContractBroken, masked
+from engagement_pipeline.core.frames import DESCRIPTIONS
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 
 MARKDOWN_LIMIT = 8_000
@@ -50,7 +51,9 @@ def refusal(broken: ContractBroken | PointsOverflow | PointsDisagree, samples: b
 
 def column_schema(schema: Mapping[str, pl.DataType]) -> dg.TableSchema:
     """The stored columns, for the asset's overview."""
-    return dg.TableSchema([dg.TableColumn(name, str(kind)) for name, kind in schema.items()])
+    return dg.TableSchema(
+        [dg.TableColumn(name, str(kind), DESCRIPTIONS.get(name)) for name, kind in schema.items()]
+    )
 
 
 def score_definition(score: Score) -> dict[str, Any]:

@@ -7,6 +7,7 @@ data of the demo (`demo`).
 import os
 from collections.abc import Mapping
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
@@ -22,13 +23,7 @@ from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.summary import summary
 from engagement_pipeline.storage.settings import Settings
 
-INSTANCE = """\
-telemetry:
-  enabled: false
-concurrency:
-  runs:
-    max_concurrent_runs: 2 # polars uses every core in one run; the second slot keeps landing responsive
-"""
+INSTANCE = files("engagement_pipeline.orchestration") / "dagster.yaml"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -96,7 +91,7 @@ def dagster_home() -> Path:
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text(INSTANCE, encoding="utf-8")
+        config.write_bytes(INSTANCE.read_bytes())
     return home
 
 

@@ -130,7 +130,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             code_version=plan.definition,
             definition=score_definition(score),
             compute=compute,
-            describe=lambda staged, days: describe_scores(staged, days, plan),
+            describe=lambda staged, days: describe_scores(staged, days, score),
             current="scores",
         ),
         bench,
