@@ -5,7 +5,7 @@ Here: splitting the work so that it fits in memory. Not here: the work (`core`).
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from engagement_pipeline.core.points import contributions, points
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """More buckets need less memory and, up to a handful, no more time."""
+    """More buckets need less memory and more time, for each reads what it needs from the files anew."""
 
     buckets: int = 1
 
@@ -31,8 +31,15 @@ class LocalEngine:
     ) -> Iterator[dict[str, pl.DataFrame]]:
         """`frames.POINTS` by score; a part per range of person ids, ascending, so that the parts of a score
         appended to each other are sorted and a reader skips the row groups it does not need."""
-        for part in self._split(daily, "person_id"):
-            contributed = contributions(part, plans, as_of)
+        needed = pl.Enum(sorted({measure for plan in plans for measure in plan.measures}))
+        first = as_of - timedelta(days=max(plan.window for plan in plans) - 1)
+        inside = daily.filter(
+            pl.col("measure").is_in(list(needed.categories)),
+            pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)),
+        ).select("event_date", "person_id", pl.col("measure").cast(needed), "quantity")
+        for part in self._split(inside, "person_id"):
+            # Read once: every measure is a query of its own, which would each go through the files again.
+            contributed = contributions(part.collect().lazy(), plans, as_of)
             frames = pl.collect_all([points(contributed[plan.name], plan, as_of) for plan in plans])
             yield dict(zip((plan.name for plan in plans), frames, strict=True))
 
@@ -41,7 +48,7 @@ class LocalEngine:
         if self.buckets == 1:
             yield frame
             return
-        keys = frame.select(key).unique().sort(key).collect().to_series()
+        keys = frame.select(key).unique().sort(key).collect(engine="streaming").to_series()
         size = max(1, -(-len(keys) // self.buckets))
         for start in range(0, max(1, len(keys)), size):
             here = keys[start : start + size]
