@@ -21,10 +21,11 @@ PICTURE_LIMIT = 30_000
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A markdown table; cells are escaped so that a condition's `|` cannot break it."""
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
+    """A markdown table without its empty columns; a condition's `|` cannot break it."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    used = [index for index in range(len(header)) if not cells or any(row[index] for row in cells)]
+    lines = ["| " + " | ".join(row[index] for index in used) + " |" for row in [list(header), *cells]]
+    return "\n".join([lines[0], "|" + " --- |" * len(used), *lines[1:]])
 
 
 def markdown(text: str) -> dg.MarkdownMetadataValue:
@@ -59,7 +60,7 @@ def column_schema(schema: Mapping[str, pl.DataType]) -> dg.TableSchema:
 def score_definition(score: Score) -> dict[str, Any]:
     """A score's goal, rules, scale and bands, readable in the lineage sidebar before any run."""
     rules = markdown_table(
-        ("weight", "event", "where", "quantity", "cap per day", "machine events"),
+        ("weight", "event", "where", "quantity", "daily cap", "machines"),
         (
             (
                 f"{rule.weight:+g}",
@@ -67,7 +68,7 @@ def score_definition(score: Score) -> dict[str, Any]:
                 rule.where or "",
                 _quantity(rule),
                 rule.cap.per_day if rule.cap else "",
-                rule.machine,
+                "excluded" if rule.machine == "exclude" else "",
             )
             for rule in score.rules
         ),
