@@ -15,6 +15,7 @@ from engagement_pipeline.contracts.tables import schema_for
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines.base import Engine
 from engagement_pipeline.engines.local import LocalEngine
+from engagement_pipeline.orchestration.versions import code_versions
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.layout import table_spec
@@ -36,6 +37,11 @@ class Workbench:
     def plans(self) -> dict[str, ScorePlan]:
         """Every score, compiled."""
         return plan_scores(self.catalog)
+
+    @cached_property
+    def code_versions(self) -> dict[str, str]:
+        """Table of a score, segment or campaign -> the version of all definitions it stands on."""
+        return code_versions(self.catalog, self.plans)
 
     @cached_property
     def engine(self) -> Engine:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+import sqlalchemy as sa
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from engagement_pipeline.catalog.loader import load_catalog
@@ -188,7 +189,10 @@ class Scenario:
 
     @classmethod
     def new(
-        cls, folder: Path, changed: Mapping[str, str] | None = None, landing: Mapping[str, bytes] | None = None
+        cls,
+        folder: Path,
+        changed: Mapping[str, str] | None = None,
+        landing: Mapping[str, bytes] | None = None,
     ) -> "Scenario":
         """The catalog with some files changed or added (None: left out), and landing files."""
         made = cls(folder)
@@ -210,6 +214,10 @@ class Scenario:
         path = self.folder / "catalog" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        self.reload()
+
+    def reload(self) -> None:
+        """Build the definitions anew, as a code location does."""
         self._built = None
 
     def edit(self, file: str, old: str, new: str) -> None:
@@ -324,3 +332,15 @@ def failures(result: dg.ExecuteInProcessResult) -> dict[str, str]:
             assert event.step_key is not None
             found[event.step_key] = described or (cause.message if cause else "no reason given")
     return found
+
+
+def event_log(scenario: Scenario) -> str:
+    """Everything that the instance's event log holds, as text."""
+    storage = scenario.instance.event_log_storage
+    with storage.index_connection() as connection:
+        tables = sa.inspect(connection).get_table_names()
+        return "\n".join(
+            repr(tuple(row))
+            for table in tables
+            for row in connection.execute(sa.text(f"select * from {table}"))
+        )

@@ -97,7 +97,7 @@ def failing() -> Iterator[tuple[dg.Definitions, dg.DagsterInstance]]:
             backfill_policy=in_ranges(),
             check_specs=[check_spec("sound", dg.AssetKey("plain"), "", days)],
         )
-        def plain(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        def plain(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)])
 
         made = dg.Definitions(

@@ -10,7 +10,6 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from engagement_pipeline.catalog.digests import campaign_digest
 from engagement_pipeline.catalog.specs import Campaign
 from engagement_pipeline.core.audiences import CampaignPlan, decide, plan_campaign, waterfall
 from engagement_pipeline.delivery.files import deliver_files
@@ -49,7 +48,7 @@ def _audience(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
             owner=campaign.owner,
             reads=reads_of(plan.columns),
             partitions=as_of_days(bench.catalog.project),
-            code_version=campaign_digest(campaign),
+            code_version=bench.code_versions[f"audiences/{plan.name}"],
             definition=campaign_definition(campaign),
             compute=compute,
             invariant=lambda rows: reconcile(rows, plan),
@@ -72,7 +71,7 @@ def _delivery(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
         description=f"The audience of **{campaign.campaign}**, handed to its destinations.",
         owners=[campaign.owner],
         kinds={destination.kind for destination in campaign.destinations},
-        code_version=campaign_digest(campaign),
+        code_version=bench.code_versions[audience],
         partitions_def=as_of_days(project),
         backfill_policy=in_ranges(),
     )

@@ -127,7 +127,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
                 *((Reads(references, optional=True),) if _frozen(plan) else ()),
             ),
             partitions=as_of_days(bench.catalog.project),
-            code_version=plan.definition,
+            code_version=bench.code_versions[f"scores/{plan.name}"],
             definition=score_definition(score),
             compute=compute,
             describe=lambda staged, days: describe_scores(staged, days, score),

@@ -8,7 +8,6 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from engagement_pipeline.catalog.digests import segment_digest
 from engagement_pipeline.catalog.specs import Segment
 from engagement_pipeline.core import people
 from engagement_pipeline.core.facts import SCORE_PARTS, facts
@@ -38,7 +37,7 @@ def segment_asset(segment: Segment, bench: Workbench) -> dg.AssetsDefinition:
             owner=segment.owner,
             reads=reads_of(columns),
             partitions=as_of_days(bench.catalog.project),
-            code_version=segment_digest(segment),
+            code_version=bench.code_versions[f"segments/{segment.segment}"],
             definition=segment_definition(segment),
             compute=compute,
             describe=lambda staged, days: describe_segment(staged, days),
