@@ -12,7 +12,8 @@ from engagement_pipeline_tests.end_to_end.corner_shop import CornerShop, write_c
 Open = Callable[..., CornerShop]
 
 
-def _opener(factory: pytest.TempPathFactory) -> Iterator[Open]:
+def opener(factory: pytest.TempPathFactory) -> Iterator[Open]:
+    """Opens empty projects, and closes them in the end."""
     with ExitStack() as stack:
 
         def open_shop(changed: Mapping[str, str] | None = None) -> CornerShop:
@@ -28,7 +29,7 @@ def _opener(factory: pytest.TempPathFactory) -> Iterator[Open]:
 @pytest.fixture
 def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
     """Opens empty projects, with some files of the catalog changed."""
-    yield from _opener(tmp_path_factory)
+    yield from opener(tmp_path_factory)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def shop(open_shop: Open) -> CornerShop:
 @pytest.fixture(scope="session")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CornerShop]:
     """Everything in one delivery, made once; only to be looked at."""
-    for open_shop in _opener(tmp_path_factory):
+    for open_shop in opener(tmp_path_factory):
         shop = open_shop()
         shop.stock()
         shop.everything()
