@@ -163,8 +163,8 @@ def test_a_scores_page_explains_it_before_the_first_run(project: Scenario) -> No
     for table in ("points/reading", "scores/reading"):
         shown = project.definitions.resolve_asset_graph().get(key(table)).metadata
         rules = shown["rules"].value
-        assert "| weight | event | where | quantity | cap per day | machine events |" in rules
-        assert "| +2 | email_opened |  | count | 1 | include |" in rules
+        assert "| weight | event | quantity | daily cap |" in rules
+        assert "| +2 | email_opened | count | 1 |" in rules
         assert shown["goal"] == "Is this person reading our emails?"
         assert shown["window"] == "3 days"
         assert "| warm | 3 | no bound |" in shown["bands"].value

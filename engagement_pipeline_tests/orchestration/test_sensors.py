@@ -1,0 +1,295 @@
+"""Ticks of the sensors and the schedule against real stores, with the clock held."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from engagement_pipeline.catalog.specs import Project
+from engagement_pipeline.orchestration import sensors
+from engagement_pipeline.orchestration.clock import yesterday
+from engagement_pipeline.orchestration.pending import contiguous
+from engagement_pipeline_tests.orchestration.scenario import (
+    DAYS,
+    FIRST,
+    LAST,
+    PEOPLE,
+    PROJECT,
+    Scenario,
+    key,
+    mail,
+)
+
+MORNING = datetime(2026, 4, 6, 4, 0, tzinfo=UTC)
+"""When the last of the ten days is yesterday."""
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "now", lambda: MORNING)
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """Landed, nothing made yet. Do not change it."""
+    scenario = Scenario.new(tmp_path_factory.mktemp("landed"))
+    scenario.run("landing")
+    yield scenario
+    scenario.close()
+
+
+def tick(
+    scenario: Scenario, name: str, cursor: str | None = None
+) -> tuple[list[dg.RunRequest], str | None, str | None]:
+    """(requests, reason for skipping, cursor after it) of one tick."""
+    repository = scenario.definitions.get_repository_def()
+    context = dg.build_sensor_context(scenario.instance, cursor=cursor, repository_def=repository)
+    data = repository.get_sensor_def(name).evaluate_tick(context)
+    return list(data.run_requests or []), data.skip_message, data.cursor
+
+
+def ranges(requests: list[dg.RunRequest]) -> list[tuple[str, str]]:
+    return [
+        (each.tags[ASSET_PARTITION_RANGE_START_TAG], each.tags[ASSET_PARTITION_RANGE_END_TAG])
+        for each in requests
+    ]
+
+
+def deliver(scenario: Scenario, *days: date, file: str = "mail/late.csv") -> None:
+    """A late file with events on these days, landed."""
+    rows = [(f"{file}-{n}", PEOPLE[2], "open", f"{day}T08:00:00Z") for n, day in enumerate(days)]
+    scenario.drop(file, mail(rows))
+    scenario.run("landing", only=["landed/mail", "rejected/mail"])
+
+
+def going_on(scenario: Scenario, job: str) -> None:
+    """A run of the job that is not done."""
+    scenario.instance.add_run(
+        dg.DagsterRun(
+            job_name=job, run_id=f"00000000-0000-0000-0000-{len(job):012}", status=dg.DagsterRunStatus.STARTED
+        )
+    )
+
+
+# --- landed_files -----------------------------------------------------------------------------------
+
+
+def test_every_sources_files_are_asked_for_once(project: Scenario) -> None:
+    requests, _, cursor = tick(project, "landed_files")
+    assert {
+        tuple(sorted(each.to_user_string() for each in request.asset_selection)) for request in requests
+    } == {(f"landed/{name}", f"rejected/{name}") for name in ("crm", "mail", "shop")}
+    again, why, same = tick(project, "landed_files", cursor)
+    assert (again, same) == ([], cursor)
+    assert why == "no file came, went or changed"
+    assert cursor is not None
+    assert len(cursor) < 200, "the ledger remembers files, the cursor only a digest per source"
+    assert set(json.loads(cursor)) == {"crm", "mail", "shop"}
+
+
+def test_a_changed_file_asks_for_its_source_alone_and_once(project: Scenario) -> None:
+    first, _, cursor = tick(project, "landed_files")
+    project.drop("mail/all.csv", mail([("o1", PEOPLE[0], "open", "2026-04-01T08:00:00Z")]))
+    requests, _, after = tick(project, "landed_files", cursor)
+    (request,) = requests
+    assert set(request.asset_selection or []) == {key("landed/mail"), key("rejected/mail")}
+    assert request.run_key not in {each.run_key for each in first}
+    assert tick(project, "landed_files", after)[0] == []
+    # A tick whose cursor was lost asks for the same run key, which Dagster starts only once.
+    assert request.run_key in {each.run_key for each in tick(project, "landed_files", cursor)[0]}
+
+
+def test_unfinished_files_wait(project: Scenario) -> None:
+    _, _, cursor = tick(project, "landed_files")
+    project.drop("mail/more.csv.part", b"id,per")
+    project.drop("mail/.hidden.csv", b"id,per")
+    assert tick(project, "landed_files", cursor)[0] == []
+
+
+def test_a_request_of_the_sensor_lands_the_file(project: Scenario) -> None:
+    requests, _, _ = tick(project, "landed_files")
+    (request,) = (each for each in requests if str(each.run_key).startswith("mail:"))
+    project.run("landing", only=["/".join(each.path) for each in request.asset_selection or []])
+    assert project.table("landed/mail").height == 39
+
+
+# --- event_days -------------------------------------------------------------------------------------
+
+
+def test_landed_days_are_asked_for_as_ranges(landed: Scenario) -> None:
+    requests, _, _ = tick(landed, "event_days")
+    assert ranges(requests) == [(FIRST.isoformat(), LAST.isoformat())]
+
+
+def test_days_that_are_made_are_not_asked_for(copied: Scenario) -> None:
+    requests, why, _ = tick(copied, "event_days")
+    assert requests == []
+    assert why == "every day that files touched is made"
+
+
+def test_a_late_file_asks_for_exactly_the_days_it_touches(copied: Scenario) -> None:
+    deliver(copied, DAYS[1], DAYS[2], DAYS[6])
+    requests, _, _ = tick(copied, "event_days")
+    wanted = [(DAYS[1].isoformat(), DAYS[2].isoformat()), (DAYS[6].isoformat(), DAYS[6].isoformat())]
+    assert ranges(requests) == wanted
+    assert [each.run_key for each in tick(copied, "event_days")[0]] == [each.run_key for each in requests]
+
+    copied.run("event_days", DAYS[1], DAYS[2])
+    requests, _, _ = tick(copied, "event_days")
+    assert ranges(requests) == wanted[1:]
+    copied.run("event_days", DAYS[6], DAYS[6])
+    assert tick(copied, "event_days")[0] == []
+
+
+def test_days_whose_measures_lag_behind_are_asked_for(copied: Scenario) -> None:
+    """A run that was killed between events and measures."""
+    deliver(copied, DAYS[4])
+    copied.run("event_days", DAYS[4], only=["events/mail"])
+    assert ranges(tick(copied, "event_days")[0]) == [(DAYS[4].isoformat(), DAYS[4].isoformat())]
+
+
+def test_event_days_are_not_asked_for_while_some_are_made(copied: Scenario) -> None:
+    deliver(copied, DAYS[4])
+    going_on(copied, "event_days")
+    requests, why, _ = tick(copied, "event_days")
+    assert requests == []
+    assert why == "a run that makes event days is still going on"
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [([], []), ([0], [(0, 0)]), ([0, 1, 2], [(0, 2)]), ([0, 2, 3, 5], [(0, 0), (2, 3), (5, 5)])],
+)
+def test_days_become_ranges(days: list[int], expected: list[tuple[int, int]]) -> None:
+    found = contiguous([DAYS[day] for day in days])
+    assert found == [(DAYS[first], DAYS[last]) for first, last in expected]
+
+
+# --- as_of_dates ------------------------------------------------------------------------------------
+
+
+def dates(requests: list[dg.RunRequest]) -> list[tuple[str | None, str | None]]:
+    return [(each.job_name, each.partition_key) for each in requests]
+
+
+def test_yesterday_is_scored_once_measured_and_then_decided(open_project: Callable[..., Scenario]) -> None:
+    project = open_project()
+    project.run("landing")
+    project.run("event_days", FIRST, DAYS[-2])
+    assert dates(tick(project, "as_of_dates")[0]) == [], "yesterday's events are not measured yet"
+    project.run("event_days", LAST)
+    assert dates(tick(project, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+    project.run("as_of_dates", LAST)
+    assert dates(tick(project, "as_of_dates")[0]) == [("campaigns", LAST.isoformat())]
+    project.run("campaigns", LAST)
+    requests, why, _ = tick(project, "as_of_dates")
+    assert requests == []
+    assert why == "the last as-of dates stand on what is stored"
+
+
+def test_late_data_restates_the_last_dates_and_no_delivered_audience(copied: Scenario) -> None:
+    copied.run("as_of_dates", DAYS[-4], DAYS[-3])
+    deliver(copied, DAYS[-5])
+    copied.run("event_days", DAYS[-5], only=["events/mail", "daily_measures"])
+    # In the window of every one of the five dates from then on; the last three are restated.
+    requests, _, _ = tick(copied, "as_of_dates")
+    assert dates(requests) == [("as_of_dates", day.isoformat()) for day in DAYS[-3:]]
+    sent = copied.table("audiences/perks", LAST)
+    for request in requests:
+        copied.run("as_of_dates", date.fromisoformat(str(request.partition_key)))
+    assert tick(copied, "as_of_dates")[0] == []
+    assert copied.table("audiences/perks", LAST).equals(sent)
+
+
+def test_restated_dates_follow_project_yaml(copied: Scenario) -> None:
+    copied.write("project.yaml", PROJECT + "restated_dates: 1\n")
+    deliver(copied, DAYS[-2])
+    copied.run("event_days", DAYS[-2], only=["events/mail", "daily_measures"])
+    assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+
+
+@pytest.mark.parametrize("job", ["event_days", "daily", "as_of_dates", "campaigns"])
+def test_dates_are_not_asked_for_while_their_inputs_change(copied: Scenario, job: str) -> None:
+    going_on(copied, job)
+    requests, why, _ = tick(copied, "as_of_dates")
+    assert requests == []
+    assert why == "a run that scores depend on is still going on"
+
+
+def test_what_failed_is_not_asked_for_again_until_its_input_changes(copied: Scenario) -> None:
+    deliver(copied, DAYS[-1])
+    copied.run("event_days", LAST, only=["events/mail", "daily_measures"])
+    first = tick(copied, "as_of_dates")[0]
+    assert [each.run_key for each in tick(copied, "as_of_dates")[0]] == [each.run_key for each in first]
+    deliver(copied, DAYS[-1], file="mail/later.csv")
+    copied.run("event_days", LAST, only=["events/mail", "daily_measures"])
+    assert not {each.run_key for each in tick(copied, "as_of_dates")[0]} & {each.run_key for each in first}
+
+
+# --- schedule ---------------------------------------------------------------------------------------
+
+
+def scheduled(scenario: Scenario, at: datetime) -> dg.RunRequest | str:
+    repository = scenario.definitions.get_repository_def()
+    context = dg.build_schedule_context(
+        scenario.instance, scheduled_execution_time=at, repository_def=repository
+    )
+    data = repository.get_schedule_def("daily").evaluate_tick(context)
+    return data.run_requests[0] if data.run_requests else str(data.skip_message)
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime(2026, 4, 1, 3, 0, tzinfo=UTC), date(2026, 3, 31)),  # 05:00 in summer
+        (datetime(2026, 3, 28, 4, 0, tzinfo=UTC), date(2026, 3, 27)),  # 05:00 in winter
+        (datetime(2026, 3, 29, 3, 0, tzinfo=UTC), date(2026, 3, 28)),  # the day on which the clocks change
+        (datetime(2026, 3, 31, 22, 30, tzinfo=UTC), date(2026, 3, 31)),  # already 1 April in Berlin
+    ],
+)
+def test_the_daily_run_makes_yesterday_in_the_projects_zone(
+    project: Scenario, at: datetime, day: date
+) -> None:
+    request = scheduled(project, at)
+    assert isinstance(request, dg.RunRequest)
+    assert (request.partition_key, request.run_key) == (day.isoformat(), day.isoformat())
+
+
+@pytest.mark.parametrize(
+    "at", [datetime(2026, 3, 27, 4, 0, tzinfo=UTC), datetime(2026, 4, 7, 4, 0, tzinfo=UTC)]
+)
+def test_days_outside_of_the_project_are_skipped(project: Scenario, at: datetime) -> None:
+    day = at.date() - timedelta(days=1)
+    assert scheduled(project, at) == f"{day} lies outside the project's days: see project.yaml"
+
+
+def test_the_daily_run_makes_its_day(open_project: Callable[..., Scenario]) -> None:
+    project = open_project()
+    request = scheduled(project, datetime(2026, 4, 1, 3, 0, tzinfo=UTC))
+    assert isinstance(request, dg.RunRequest)
+    project.run("daily", date.fromisoformat(str(request.partition_key)))
+    assert set(project.bench.lake.partitions("daily_measures")) == {"2026-03-31"}
+    assert project.bench.lake.exists("persons")
+
+
+def test_yesterday_is_the_zones() -> None:
+    project = Project(project="p", timezone="America/New_York", start_date=FIRST)
+    assert yesterday(project, datetime(2026, 4, 2, 3, 0, tzinfo=UTC)) == date(2026, 3, 31)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_automation_is_on_as_project_yaml_says(tmp_path: Path, on: bool) -> None:
+    word = str(on).lower()
+    settings = f"automation: {{sensors: {word}, schedules: {word}, daily_at: '04:45'}}\n"
+    project = Scenario.new(tmp_path, {"project.yaml": PROJECT + settings}, {})
+    repository = project.definitions.get_repository_def()
+    assert {each.default_status.value for each in repository.sensor_defs} == {"RUNNING" if on else "STOPPED"}
+    assert {each.name for each in repository.sensor_defs} == {"landed_files", "event_days", "as_of_dates"}
+    daily = repository.get_schedule_def("daily")
+    assert daily.default_status.value == ("RUNNING" if on else "STOPPED")
+    assert (daily.cron_schedule, daily.execution_timezone) == ("45 4 * * *", "Europe/Berlin")
+    project.close()
