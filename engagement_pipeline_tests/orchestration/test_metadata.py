@@ -1,4 +1,4 @@
-"""What a run leaves in Dagster's event log for ever: figures that people read, bounded, and no person's id."""
+"""What a run leaves in Dagster's event log for ever: figures that people read, bounded, no person's id."""
 
 import base64
 import re

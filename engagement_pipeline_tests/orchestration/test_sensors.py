@@ -1,6 +1,7 @@
 """Ticks of the sensors and the schedule against real stores, with the clock held."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -69,9 +70,7 @@ def deliver(scenario: Scenario, *days: date, file: str = "mail/late.csv") -> Non
 def going_on(scenario: Scenario, job: str) -> None:
     """A run of the job that is not done."""
     scenario.instance.add_run(
-        dg.DagsterRun(
-            job_name=job, run_id=f"00000000-0000-0000-0000-{len(job):012}", status=dg.DagsterRunStatus.STARTED
-        )
+        dg.DagsterRun(job_name=job, run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
     )
 
 
@@ -80,9 +79,10 @@ def going_on(scenario: Scenario, job: str) -> None:
 
 def test_every_sources_files_are_asked_for_once(project: Scenario) -> None:
     requests, _, cursor = tick(project, "landed_files")
-    assert {
-        tuple(sorted(each.to_user_string() for each in request.asset_selection)) for request in requests
-    } == {(f"landed/{name}", f"rejected/{name}") for name in ("crm", "mail", "shop")}
+    assert {frozenset(each.asset_selection or []) for each in requests} == {
+        frozenset({key(f"landed/{name}"), key(f"rejected/{name}")}) for name in ("crm", "mail", "shop")
+    }
+    assert len(requests) == 3
     again, why, same = tick(project, "landed_files", cursor)
     assert (again, same) == ([], cursor)
     assert why == "no file came, went or changed"
@@ -143,6 +143,20 @@ def test_a_late_file_asks_for_exactly_the_days_it_touches(copied: Scenario) -> N
     assert ranges(requests) == wanted[1:]
     copied.run("event_days", DAYS[6], DAYS[6])
     assert tick(copied, "event_days")[0] == []
+
+
+def test_days_that_yesterdays_scores_span_are_made_without_any_file(
+    open_project: Callable[..., Scenario],
+) -> None:
+    project = open_project(landing={})
+    span = (DAYS[-5], LAST)  # the longest window of a score is five days
+    assert ranges(tick(project, "event_days")[0]) == [tuple(day.isoformat() for day in span)]
+    project.run("event_days", *span)
+    assert tick(project, "event_days")[0] == []
+    assert project.table("daily_measures").is_empty()
+    assert dates(tick(project, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+    project.run("as_of_dates", LAST)
+    assert project.table("scores/buying").is_empty()
 
 
 def test_days_whose_measures_lag_behind_are_asked_for(copied: Scenario) -> None:
@@ -260,7 +274,9 @@ def test_the_daily_run_makes_yesterday_in_the_projects_zone(
 
 
 @pytest.mark.parametrize(
-    "at", [datetime(2026, 3, 27, 4, 0, tzinfo=UTC), datetime(2026, 4, 7, 4, 0, tzinfo=UTC)]
+    "at",
+    [datetime(2026, 3, 27, 4, 0, tzinfo=UTC), datetime(2026, 4, 7, 4, 0, tzinfo=UTC)],
+    ids=["the day before the start", "the day after the end"],
 )
 def test_days_outside_of_the_project_are_skipped(project: Scenario, at: datetime) -> None:
     day = at.date() - timedelta(days=1)
