@@ -101,7 +101,6 @@ class Project(Spec):
     start_date: date
     end_date: date | None = None
     """Last day of a closed data set; a living project leaves it out."""
-    profile: Literal["dev", "production"] = "dev"
     asset_prefix: list[Name] = []
     lateness_horizon: Days = 30
     """For how many days an event id stays unique within its source."""
