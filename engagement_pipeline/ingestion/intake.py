@@ -147,7 +147,12 @@ class _Work:
             else:
                 self.gathered[found] = first
         except (UnreadableFile, TooManyRejected) as error:
-            entry = self._entry(found, 0, None, str(error))
+            odd = (
+                []
+                if isinstance(error, UnreadableFile)
+                else [f"{note}." for note in oddities(found, self.source)]
+            )
+            entry = self._entry(found, 0, None, " ".join([str(error), *odd]))
             self.ledger.record(entry)
             self.failed.append(entry)
             if isinstance(error, UnreadableFile):

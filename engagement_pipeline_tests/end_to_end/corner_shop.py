@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -227,10 +228,11 @@ class CornerShop:
         day: str | None = None,
         tags: Mapping[str, str] | None = None,
         selection: Sequence[dg.AssetKey] | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """One run of a job; a failed one is given back, not raised."""
         return self.definitions.resolve_job_def(job).execute_in_process(
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(config or {})},
             instance=self.instance,
             partition_key=day,
             tags=dict(tags or {}),

@@ -37,8 +37,12 @@ RUN = """
 query($id: ID!) { runOrError(runId: $id) { ... on Run {
     status
     stepStats { stepKey status }
-    assetMaterializations { assetKey { path } partition metadataEntries { label ... on IntMetadataEntry { intValue } } }
-    eventConnection { events { __typename ... on ErrorEvent { error { message errorChain { error { message } } } } } }
+    assetMaterializations {
+        assetKey { path } partition metadataEntries { label ... on IntMetadataEntry { intValue } }
+    }
+    eventConnection { events {
+        __typename ... on ErrorEvent { error { message errorChain { error { message } } } }
+    } }
 } } }
 """
 CHECKS = """

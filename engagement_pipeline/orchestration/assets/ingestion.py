@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from engagement_pipeline.catalog.specs import Source
 from engagement_pipeline.contracts.rules import TooManyRejected
@@ -25,8 +26,19 @@ from engagement_pipeline.orchestration.partitions import event_days
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 
+
 ACCEPTED = "files_accepted"
 WITHIN_LIMIT = "conflicts_within_limit"
+
+
+class LandingConfig(dg.Config):
+    """What the launchpad asks of a landing."""
+
+    replay: bool = Field(
+        default=False,
+        description="Judge again all that was ever landed, after the tracking plan or the mapping changed; "
+        "then materialize the days that it names.",
+    )
 
 
 def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
@@ -51,8 +63,9 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
             )
         ],
     )
-    def land(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        took = take_in(source, bench.settings.landing, now(), bench.catalog, bench.lake, bench.ledger)
+    def land(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator[Any]:
+        stores = (bench.catalog, bench.lake, bench.ledger)
+        took = take_in(source, bench.settings.landing, now(), *stores, replay=config.replay)
         shown = describe_intake(took)
         for table in (landed, rejected):
             yield dg.MaterializeResult(

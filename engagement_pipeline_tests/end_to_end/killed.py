@@ -1,0 +1,69 @@
+"""A run of its own process that stops where the test wants to kill it: `python -m … FOLDER MOMENT`."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from engagement_pipeline.storage import lake, staging
+from engagement_pipeline_tests.end_to_end.corner_shop import CornerShop
+
+
+def main() -> None:
+    """Lands and makes all event days, but for the moment given."""
+    folder, moment = Path(sys.argv[1]), sys.argv[2]
+    (folder / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(folder / "dagster")) as instance:
+        shop = CornerShop(folder, instance)
+        if moment == "landing":  # while the second of two commits is made: rejected rows, after landed ones
+            stall_commit(folder, "rejected/web")
+            shop.run("landing")
+            return
+        shop.run("landing")
+        if moment == "staging":
+            stall_staging(folder)
+        else:
+            stall_commit(folder, "daily_measures")
+        shop.days("event_days")
+
+
+def stall_commit(folder: Path, table: str) -> None:
+    """The files of the table lie in its folder, and the commit that brings them in is about to be written."""
+    write = lake._write
+
+    def stall(found: object, spec: lake.TableSpec, *rest: object) -> int:
+        if spec.name == table:
+            wait(folder)
+        return write(found, spec, *rest)  # type: ignore[arg-type]
+
+    lake._write = stall  # type: ignore[assignment]
+
+
+def stall_staging(folder: Path) -> None:
+    """Some rows of the events are written beside the lake, the others are not."""
+    write = staging.stage
+
+    def stall(spec: lake.TableSpec, frames: staging.Frames, *rest: object) -> object:
+        if spec.name != "events/web":
+            return write(spec, frames, *rest)  # type: ignore[arg-type]
+
+        def pieces() -> Iterator[pl.DataFrame]:
+            for piece in frames:  # type: ignore[union-attr]
+                yield piece
+                wait(folder)
+
+        return write(spec, pieces(), *rest)  # type: ignore[arg-type]
+
+    lake.stage = stall  # type: ignore[assignment]
+
+
+def wait(folder: Path) -> None:
+    """Says that it got there, and waits to be killed."""
+    (folder / "stalled").touch()
+    time.sleep(120)
+
+
+main()
