@@ -136,3 +136,8 @@ def test_late_data_marks_what_reads_it_and_a_rerun_without_change_nothing(
     synced.run("event_days", LAST, only=["events/mail", "daily_measures", "persons"])
     assert {"points/reading", "points/buying"} <= unsynced(synced)
     assert not {name for name in unsynced(synced) if name.startswith(DATA)}
+
+
+def test_newer_points_mark_their_reference_and_nothing_that_reads_it(made: Scenario) -> None:
+    """The made project was fitted a day earlier: that a refit is possible is all that shows."""
+    assert unsynced(made) == {"references/buying"}

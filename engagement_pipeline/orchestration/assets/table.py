@@ -140,7 +140,11 @@ def materialized(
     metadata: Mapping[str, Any],
     checks: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[StagedTable]:
-    """What a step hands to the I/O manager: rows per partition, and the content's digest as data version."""
+    """What a step hands to the I/O manager: rows per partition, and the content's digest as data version.
+
+    Dagster takes one version for all partitions of a run: a day of a range that is later made alone has a new
+    one even with the same content, and what reads it shows as unsynced until it is made again.
+    """
     key = asset_key(bench.catalog.project, staged.spec.name)
     # A run for a day may also hold assets that have no days.
     if context.assets_def.get_asset_spec(key).partitions_def is not None:
