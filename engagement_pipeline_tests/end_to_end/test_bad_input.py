@@ -11,7 +11,7 @@
 | null and blank ids | contracts/test_events `test_a_planted_row_is_caught`, ingestion/test_canonical |
 | NaN and infinite values | contracts/test_events, ingestion/test_readers `test_parquet_types…` |
 | event outside the plan | ingestion/test_intake `test_an_unknown_event_is_replayed_once_the_plan_knows_it` |
-| one file, two names | ingestion/test_intake `test_the_same_file_under_two_names_is_one`; here test_any_delivery |
+| one file, two names | ingestion/test_intake `test_the_same_file_under_two_names_is_one`, test_any_delivery |
 | one id, two contents | ingestion/test_events `test_of_two_files_with_one_id_the_earlier_event_counts` |
 | YAML: typo, duplicate, unknown event, gap | catalog/test_validation, test_lint_plan, test_lint_scores |
 | lake that cannot be written | storage/test_lake, orchestration/test_refusals |
