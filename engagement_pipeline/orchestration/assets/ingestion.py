@@ -26,7 +26,6 @@ from engagement_pipeline.orchestration.partitions import event_days
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 
-
 ACCEPTED = "files_accepted"
 WITHIN_LIMIT = "conflicts_within_limit"
 
