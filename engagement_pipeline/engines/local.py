@@ -44,15 +44,19 @@ class LocalEngine:
             yield dict(zip((plan.name for plan in plans), frames, strict=True))
 
     def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
-        """The frame in as many ranges of the key as there are buckets, with about equally many keys each."""
+        """The frame in at most as many ranges of the key as there are buckets, with about equally many rows
+        each: where the busiest people stand together, equally many people would not bound the memory."""
         if self.buckets == 1:
             yield frame
             return
-        keys = frame.select(key).unique().sort(key).collect(engine="streaming").to_series()
-        size = max(1, -(-len(keys) // self.buckets))
-        for start in range(0, max(1, len(keys)), size):
-            here = keys[start : start + size]
-            if len(here):
-                yield frame.filter(pl.col(key).is_between(pl.lit(here[0]), pl.lit(here[-1])))
-            else:
-                yield frame
+        rows = frame.group_by(key).agg(rows=pl.len().cast(pl.Int64)).sort(key).collect(engine="streaming")
+        before = pl.col("rows").cum_sum() - pl.col("rows")
+        ranges = (
+            rows.group_by(before * self.buckets // pl.col("rows").sum(), maintain_order=True)
+            .agg(pl.col(key).first().alias("first"), pl.col(key).last().alias("last"))
+            .select("first", "last")
+        )
+        if ranges.is_empty():
+            yield frame
+        for first, last in ranges.iter_rows():
+            yield frame.filter(pl.col(key).is_between(pl.lit(first), pl.lit(last)))
