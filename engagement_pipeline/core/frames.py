@@ -98,7 +98,14 @@ DAILY_MEASURES = pl.Schema(
         "quantity": pl.Int64(),
     }
 )
-MEASURE_COVERAGE = pl.Schema({"event_date": pl.Date(), "measure": pl.String(), "events_version": pl.String()})
+MEASURE_COVERAGE = pl.Schema(
+    {
+        "event_date": pl.Date(),
+        "measure": pl.String(),
+        "events_version": pl.String(),
+        "measures_version": pl.String(),
+    }
+)
 
 CONTRIBUTION = pl.Schema(
     {
@@ -172,6 +179,7 @@ DESCRIPTIONS = {
     "first_seen": "First day with an event or a profile row.",
     "is_machine": "Whether a machine did it, as the source says.",
     "measure": "Id of the daily quantity.",
+    "measures_version": "Digest of the day's measures that this row was written for.",
     "message": "What is sent, or would have been.",
     "message_id": "The message that the source names.",
     "occurred_at": "When it happened (UTC).",

@@ -26,6 +26,7 @@ from engagement_pipeline.orchestration.assets.measures import (
     MEASURES,
     compute,
     coverage_rows,
+    covered,
     events_versions,
     plan_work,
 )
@@ -161,11 +162,11 @@ def _measures(bench: Workbench, days: list[str]) -> None:
     for start in range(0, len(days), size):
         keys = days[start : start + size]
         inputs, versions = bench.versions([EVENTS]), events_versions(bench, [EVENTS], keys)
-        covered = bench.lake.scan(COVERAGE, keys, allow_missing=True) if bench.lake.exists(COVERAGE) else None
-        work = plan_work(covered, versions, list(measures))
+        work = plan_work(covered(bench, keys), versions, list(measures))
         rows = compute(bench, [EVENTS], work, measures)
-        bench.lake.commit(bench.stage(MEASURES, pl.concat(rows) if len(keys) == 1 else rows, keys, inputs))
-        bench.lake.commit(bench.stage(COVERAGE, coverage_rows(versions, measures), keys, inputs))
+        staged = bench.stage(MEASURES, pl.concat(rows) if len(keys) == 1 else rows, keys, inputs)
+        stored = {day: info.data_version for day, info in bench.lake.commit(staged).partitions.items()}
+        bench.lake.commit(bench.stage(COVERAGE, coverage_rows(versions, stored, measures), keys, inputs))
 
 
 def _persons(bench: Workbench, days: list[str]) -> None:

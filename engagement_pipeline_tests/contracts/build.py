@@ -147,7 +147,7 @@ GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
     ),
     "measure_coverage": (
         frames.MEASURE_COVERAGE,
-        {"event_date": DAY, "measure": "m", "events_version": "v"},
+        {"event_date": DAY, "measure": "m", "events_version": "v", "measures_version": "w"},
     ),
     "points/email": (
         frames.POINTS,

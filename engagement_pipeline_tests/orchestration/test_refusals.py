@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engagement_pipeline.core.points import PointsOverflow, check_points
-from engagement_pipeline.orchestration.assets import scores
+from engagement_pipeline.orchestration.assets import measures, people, scores
 from engagement_pipeline_tests.orchestration.scenario import (
     DAYS,
     LAST,
@@ -207,3 +207,45 @@ def test_a_lake_that_cannot_be_written_fails_the_step_in_words(
     (project.folder / "lake").unlink()
     project.run("landing")
     assert project.table("landed/mail").height == 39
+
+
+def test_measures_without_their_coverage_are_never_read_as_zero(
+    copied: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule goes, the run dies between the two commits, the rule comes back: its rows are gone by then."""
+    kept = "  - {event: email_opened, weight: 2, cap: {per_day: 1}}\n"
+    rule = "  - {event: email_clicked, weight: 5}\n"
+    copied.edit("scores/reading.yaml", kept + rule, kept)
+
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(measures, "coverage_rows", killed)
+        copied.run("event_days", LAST, only=["daily_measures"], ok=False)
+    copied.edit("scores/reading.yaml", kept, kept + rule)
+    why = failures(copied.run("as_of_dates", LAST, ok=False))["points__reading"]
+    assert "on 1 day(s) for which they were not computed" in why
+    copied.run("event_days", LAST, only=["daily_measures"])
+    copied.run("as_of_dates", LAST)
+
+
+def test_a_slow_table_without_days_is_refused_too(copied: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, day = people.persons_rows, DAYS[-1]
+    copied.drop("mail/more.csv", mail([("x1", "newcomer", "click", f"{day}T08:00:00Z")]))
+    copied.run("landing", only=["landed/mail", "rejected/mail"])
+    quick: list[bool] = []
+
+    def meanwhile(*args: object) -> pl.DataFrame | pl.LazyFrame:
+        rows = whole(*args)
+        if not quick:
+            quick.append(True)
+            other = Scenario(copied.folder)
+            other.run("event_days", day)
+            other.close()
+        return rows
+
+    monkeypatch.setattr(people, "persons_rows", meanwhile)
+    result = copied.run("event_days", day, only=["persons"], ok=False)
+    assert "would have replaced newer data by older" in failures(result)["persons"]
+    assert "newcomer" in set(copied.table("persons")["person_id"])

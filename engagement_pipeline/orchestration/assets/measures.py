@@ -67,13 +67,13 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
         keys = list(context.partition_keys)
         inputs = bench.versions(sources)
         versions = events_versions(bench, sources, keys)
-        covered = bench.lake.scan(COVERAGE, keys, allow_missing=True) if bench.lake.exists(COVERAGE) else None
-        work = plan_work(covered, versions, list(measures))
+        work = plan_work(covered(bench, keys), versions, list(measures))
         rows = compute(bench, sources, work, measures)
         staged = bench.stage(MEASURES, pl.concat(rows) if len(keys) == 1 else rows, keys, inputs)
-        # The measures are committed first: a crash in between leaves coverage behind, never ahead.
+        stored = {day: part.data_version for day, part in staged.partitions.items()}
         yield materialized(context, bench, staged, {"newly computed": markdown(work_table(work))})
-        bench.lake.commit(bench.stage(COVERAGE, coverage_rows(versions, measures), keys, inputs))
+        # A run killed here leaves coverage of other measures than are stored now, which counts for nothing.
+        bench.lake.commit(bench.stage(COVERAGE, coverage_rows(versions, stored, measures), keys, inputs))
 
     return daily_measures
 
@@ -98,15 +98,30 @@ def events_versions(bench: Workbench, sources: Sequence[str], days: Sequence[str
     }
 
 
-def plan_work(
-    covered: pl.LazyFrame | None, versions: Mapping[str, str], measures: Sequence[str]
-) -> list[Work]:
+def covered(bench: Workbench, days: Sequence[str] | None = None) -> pl.LazyFrame:
+    """`event_date`, `measure`, `events_version`: which measure is stored for which day. Coverage that was
+    written for other content than the day's partition of `daily_measures` now holds is left out."""
+    if not bench.lake.exists(COVERAGE):
+        return MEASURE_COVERAGE.to_frame().lazy().drop("measures_version")
+    stored = bench.lake.partitions(MEASURES)
+    now = pl.LazyFrame(
+        {
+            "event_date": [date.fromisoformat(day) for day in stored],
+            "measures_version": [info.data_version for info in stored.values()],
+        },
+        schema={name: MEASURE_COVERAGE[name] for name in ("event_date", "measures_version")},
+    )
+    rows = bench.lake.scan(COVERAGE, days, allow_missing=True)
+    return rows.join(now, on=["event_date", "measures_version"], how="semi").drop("measures_version")
+
+
+def plan_work(covered: pl.LazyFrame, versions: Mapping[str, str], measures: Sequence[str]) -> list[Work]:
     """The days grouped by the measures they lack, all of them where the events changed since."""
     known: dict[str, set[str]] = defaultdict(set)
-    if covered is not None:
-        for day, measure, version in covered.select(MEASURE_COVERAGE.names()).collect().iter_rows():
-            if versions.get(day.isoformat()) == version:
-                known[day.isoformat()].add(measure)
+    rows = covered.select("event_date", "measure", "events_version").collect()
+    for day, measure, version in rows.iter_rows():
+        if versions.get(day.isoformat()) == version:
+            known[day.isoformat()].add(measure)
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for day in versions:
         groups[tuple(name for name in measures if name not in known[day])].append(day)
@@ -134,10 +149,15 @@ def compute(
             yield from bench.engine.measures(pl.concat(events, how="diagonal"), missing)
 
 
-def coverage_rows(versions: Mapping[str, str], measures: Iterable[str]) -> pl.DataFrame:
-    """`frames.MEASURE_COVERAGE`: all measures were computed from these versions of the days' events."""
+def coverage_rows(
+    versions: Mapping[str, str], stored: Mapping[str, str], measures: Iterable[str]
+) -> pl.DataFrame:
+    """`frames.MEASURE_COVERAGE`: all measures, computed from these versions of the days' events, are in these
+    versions of the days' measures."""
     rows = [
-        (date.fromisoformat(day), name, version) for day, version in versions.items() for name in measures
+        (date.fromisoformat(day), name, version, stored[day])
+        for day, version in versions.items()
+        for name in measures
     ]
     return pl.DataFrame(rows, schema=MEASURE_COVERAGE, orient="row")
 

@@ -17,7 +17,7 @@ from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
 from engagement_pipeline.core.scores import attach, standing
-from engagement_pipeline.orchestration.assets.measures import COVERAGE, MEASURES
+from engagement_pipeline.orchestration.assets.measures import MEASURES, covered
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_points, describe_reference, describe_scores
 from engagement_pipeline.orchestration.metadata import score_definition
@@ -142,7 +142,7 @@ def points_rows(
 ) -> Iterator[pl.DataFrame]:
     """`frames.POINTS` of the dates, in parts; see `check_coverage` for what is refused."""
     for as_of in days:
-        check_coverage(bench.lake.scan(COVERAGE), plan, bench.catalog.project.start_date, as_of)
+        check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
         for part in bench.engine.points(daily, [plan], as_of):
             yield part[plan.name]
 

@@ -85,8 +85,9 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         keys = [day.isoformat() for day in days]
         checked = keys if asset.partitions else []
         try:
+            given = bench.versions(unloaded)  # before reading, so never newer than what is read
             rows = asset.compute({each.table: frames[name] for name, each in loaded.items()}, days)
-            staged = bench.stage(asset.table, rows, keys, bench.versions(unloaded), asset.invariant)
+            staged = bench.stage(asset.table, rows, keys, given, asset.invariant)
         except (ContractBroken, PointsOverflow, PointsDisagree) as broken:
             why = refusal(broken, project.samples_in_metadata)
             yield check_result(context, key, check_name, False, {"why": why}, checked)
