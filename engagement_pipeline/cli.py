@@ -110,14 +110,17 @@ def run(
             formats=["%Y-%m-%d"], help="The last day whose events count; else the last with events."
         ),
     ] = None,
+    refit: Annotated[
+        bool, typer.Option(help="Fit every frozen reference anew; scores then move as the population did.")
+    ] = False,
 ) -> None:
-    """Land what is new, make events, refit and score, decide and deliver audiences, through Dagster."""
+    """Land what is new, make events, score, decide and deliver audiences, through Dagster."""
     from engagement_pipeline.orchestration.runs import run_all
     from engagement_pipeline.storage.settings import Settings
 
     with _in_words():
         catalog = load_catalog(folder or catalog_folder())
-        problems = run_all(catalog, Settings.from_env(), Console(), as_of.date() if as_of else None)
+        problems = run_all(catalog, Settings.from_env(), Console(), as_of.date() if as_of else None, refit)
     if problems:
         _fail("\n".join(problems))
 
@@ -126,8 +129,8 @@ def run(
 def _in_words() -> Iterator[None]:
     """Known errors as their message and exit code 1; anything else is ours, and keeps its traceback."""
     from engagement_pipeline.example.complete_journey.prepare import MissingDataError
-    from engagement_pipeline.orchestration.demo import UnknownDataset
-    from engagement_pipeline.orchestration.runs import NothingToScore, RunFailed
+    from engagement_pipeline.orchestration.demo import DemoFailed, UnknownDataset
+    from engagement_pipeline.orchestration.runs import DateOutside, NothingToScore
     from engagement_pipeline.storage.database import DatabaseDown, SchemaTooNew
     from engagement_pipeline.storage.locks import LockTimeout
     from engagement_pipeline.storage.settings import SettingsError
@@ -136,7 +139,9 @@ def _in_words() -> Iterator[None]:
     stores = (SettingsError, StorageError, DatabaseDown, SchemaTooNew, LockTimeout)
     try:
         yield
-    except (CatalogError, MissingDataError, UnknownDataset, NothingToScore, RunFailed, *stores) as error:
+    except (CatalogError, MissingDataError, UnknownDataset, DemoFailed) as error:
+        _fail(str(error))
+    except (DateOutside, NothingToScore, *stores) as error:
         _fail(str(error))
 
 

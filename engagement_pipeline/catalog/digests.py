@@ -8,7 +8,7 @@ import hashlib
 import json
 
 from engagement_pipeline.catalog.expressions import normalise
-from engagement_pipeline.catalog.specs import Campaign, Rule, Score, Segment, Spec
+from engagement_pipeline.catalog.specs import Campaign, Catalog, Rule, Score, Segment, Source, Spec
 
 _PROSE = {"goal", "owner", "description"}
 
@@ -37,6 +37,17 @@ def points_digest(score: Score) -> str:
 def score_digest(score: Score) -> str:
     """Digest of all that changes a score's stored rows."""
     return digest(score)
+
+
+def source_digest(source: Source, catalog: Catalog) -> str:
+    """Digest of all that changes what a source's rows become: its mapping, the time zone, and for events what
+    the tracking plan says of each."""
+    plan = {
+        name: event.model_dump(mode="json", include={"channel", "unit", "properties"})
+        for name, event in catalog.events.items()
+        if source.delivers == "events"
+    }
+    return digest(source, plan, catalog.project.timezone, catalog.project.keep_unknown_events)
 
 
 def segment_digest(segment: Segment) -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.example.complete_journey.prepare import prepare
 from engagement_pipeline.example.generate import generate
-from engagement_pipeline.orchestration.runs import RunFailed, run_all
+from engagement_pipeline.orchestration.runs import run_all
 from engagement_pipeline.storage.settings import Settings
 
 
@@ -41,10 +41,14 @@ class UnknownDataset(Exception):  # noqa: N818  the words are what the reader se
     """No such dataset is shipped."""
 
 
+class DemoFailed(Exception):  # noqa: N818
+    """Steps of the demo failed; the message says which and why."""
+
+
 def run_demo(dataset: str, path: Path | None = None, console: Console | None = None) -> None:
     """Lands the dataset, materializes every asset and prints the outcome; safe to run again.
 
-    The last day of the data is the as-of date. Raises UnknownDataset, MissingDataError, and RunFailed.
+    The last day of the data is the as-of date. Raises UnknownDataset, MissingDataError, and DemoFailed.
     """
     if dataset not in DATASETS:
         raise UnknownDataset(f"there is no dataset {dataset!r}: choose one of {', '.join(DATASETS)}")
@@ -58,7 +62,7 @@ def run_demo(dataset: str, path: Path | None = None, console: Console | None = N
             prepare(settings.landing, path)
     problems = run_all(catalog, settings, console)
     if problems:
-        raise RunFailed("\n".join(problems))
+        raise DemoFailed("\n".join(problems))
     console.print(f"\nTook {time.monotonic() - began:.0f} s. See it in Dagster:")
     console.print(_next(chosen, settings), style="bold", soft_wrap=True)
 

@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Campaign, HalfLife, Linear, Origin, Rule, Score, Segment, Source
-from engagement_pipeline.contracts.rules import ContractBroken, masked
+from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected, masked
 from engagement_pipeline.core.frames import DESCRIPTIONS
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 
@@ -36,17 +36,19 @@ def markdown(text: str) -> dg.MarkdownMetadataValue:
 
 
 def picture(png: bytes) -> dg.MarkdownMetadataValue:
-    """A small PNG shown inside the asset's page."""
+    """A small PNG shown inside the asset's page; one that is too large for the event log is left out."""
     if len(png) > PICTURE_LIMIT:
-        raise ValueError(f"a picture of {len(png)} bytes is too large for Dagster's event log")
+        return dg.MetadataValue.md(f"*a picture of {len(png)} bytes was left out*")
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def refusal(broken: ContractBroken | PointsOverflow | PointsDisagree, samples: bool) -> str:
+def refusal(broken: ContractBroken | TooManyRejected | PointsOverflow | PointsDisagree, samples: bool) -> str:
     """Why rows were refused, in words that may stay in the event log: ids are cut to their first letters, and
     without `samples` no row's content is shown."""
     if isinstance(broken, ContractBroken):
         return str(broken if samples else broken.without_sample())
+    if isinstance(broken, TooManyRejected):
+        return str(broken)
     return str(broken).replace(repr(broken.person), repr(masked("person_id", broken.person)))
 
 
@@ -124,6 +126,7 @@ def campaign_definition(campaign: Campaign) -> dict[str, Any]:
     )
     found = {
         "goal": campaign.goal,
+        "channel": campaign.channel,
         "include": ", ".join(campaign.audience.include),
         "exclude": ", ".join(campaign.audience.exclude) or "nobody",
         "variants": markdown(variants),

@@ -1,74 +1,117 @@
-"""What is due: event days and as-of dates whose stored tables are older than what they are made from.
+"""What is due: event days, as-of dates and campaigns whose stored tables are missing, or older than what they
+are made from.
 
-Here: comparing what the lake's index and the ledger say. No state of its own, so nothing is lost when a
-daemon restarts or a run fails: what is still due is found again. Not here: requesting runs (`sensors`).
+Here: comparing what the lake's index, the ledger and the deliveries say. No state of its own, so nothing is
+lost when a daemon restarts or a run fails: what is still due is found again. Not here: requesting runs
+(`sensors`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import cache
 from itertools import pairwise
 
-from engagement_pipeline.orchestration.assets.measures import event_sources
+import polars as pl
+import sqlalchemy as sa
+
+from engagement_pipeline.core.audiences import plan_campaign
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.core.segments import plan_segment
+from engagement_pipeline.orchestration.assets.measures import covered, event_sources
+from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.workbench import Workbench
-from engagement_pipeline.storage.tables import PartitionInfo
+from engagement_pipeline.storage.deliveries import DELIVERIES
+from engagement_pipeline.storage.tables import WHOLE, PartitionInfo
+
+Outdated = dict[str, dict[str, int]]
+"""Tables to be made -> the versions of what they are made from, as far as these are stored."""
+Stored = Callable[[str], Mapping[str, PartitionInfo]]
 
 
 def due_event_days(bench: Workbench, yesterday: date) -> list[date]:
     """Days whose events were landed after the day was last made, whose measures lag behind their events, and
-    those that yesterday's scores span, also when nothing happened: then that is what is known of them."""
+    those in the windows of the newest scores that lack a measure: because nothing happened, which then is
+    known, or because a rule is new. Yesterday as well when a profile was landed after `persons` was made,
+    which is made along with any day. Never a day after today: events may claim to lie a little ahead."""
+    project = bench.catalog.project
+    newest = _newest(bench, yesterday)
     measured = bench.lake.partitions("daily_measures")
-    first, last = bench.catalog.project.start_date, bench.catalog.project.end_date
-    newest = min(yesterday, last or yesterday)
-    longest = max((plan.window for plan in bench.plans.values()), default=1)
-    spanned = {newest - timedelta(days=age) for age in range(longest)}
-    due = {day for day in spanned if day.isoformat() not in measured}
+    # A restated date needs its measures as the newest does, but one that was never scored asks for none.
+    scored = [
+        (plan, day)
+        for plan in bench.plans.values()
+        for stored in [bench.lake.partitions(f"points/{plan.name}")]
+        for day in _recent(bench, newest)
+        if day == newest or day.isoformat() in stored
+    ]
+    due = set(_uncovered(bench, scored)["event_date"])
+    if newest.isoformat() not in measured or _persons_lag(bench):
+        due.add(newest)
     for source in event_sources(bench.catalog):
         landed, events = f"landed/{source}", f"events/{source}"
-        stored = bench.lake.partitions(events)
+        made = bench.lake.partitions(events)
         for day, version in bench.ledger.touched(source).items():
-            if _older(stored.get(day.isoformat()), landed, version):
+            if _older(made.get(day.isoformat()), {landed: version}):
                 due.add(day)
-        for key, info in stored.items():
-            if _older(measured.get(key), events, info.delta_version):
+        for key, info in made.items():
+            if _older(measured.get(key), {events: info.delta_version}):
                 due.add(date.fromisoformat(key))
-    return sorted(day for day in due if first <= day and (last is None or day <= last))
+    today = yesterday + timedelta(days=1)
+    last = min(today, project.end_date or today)
+    return sorted(day for day in due if project.start_date <= day <= last)
 
 
-def due_as_of_dates(bench: Workbench, yesterday: date) -> list[date]:
-    """Of the last dates that the project restates, those never scored although their day is measured, and
-    those whose measures changed since."""
-    project = bench.catalog.project
-    last = min(yesterday, project.end_date or yesterday)
-    measured = bench.lake.partitions("daily_measures")
-    recent = [last - timedelta(days=age) for age in range(max(1, project.restated_dates))]
-    due = set()
-    for plan in bench.plans.values():
-        stored = bench.lake.partitions(f"points/{plan.name}")
-        for day in recent:
-            info = stored.get(day.isoformat())
-            if info is None:
-                # A date nobody asked for is made only when it is the newest.
-                if day == last and last.isoformat() in measured:
-                    due.add(day)
-                continue
-            window = (day - timedelta(days=age) for age in range(plan.window))
-            changed = [measured[key].delta_version for day in window if (key := day.isoformat()) in measured]
-            if changed and _older(info, "daily_measures", max(changed)):
-                due.add(day)
-    return sorted(due)
+def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
+    """Of the last dates that the project restates, in order, those with points, scores or segments that are
+    missing or older than what they are made from, and which these are.
+
+    A date without points is due where the days in its window are measured: the newest always, another one
+    from the first date on that the score was ever read as of.
+    """
+    newest = _newest(bench, yesterday)
+    stored = cache(bench.lake.partitions)
+    reads = {
+        name: _tables(plan_segment(segment, bench.catalog).where.columns)
+        for name, segment in bench.catalog.segments.items()
+    }
+    days = _recent(bench, newest)
+    lacking = _uncovered(bench, [(plan, day) for plan in bench.plans.values() for day in days])
+    unmeasured = set(lacking.select("score", "as_of").unique().iter_rows())
+    found = {}
+    for day in sorted(days):
+        due: Outdated = {}
+        for plan in bench.plans.values():
+            points, scores = f"points/{plan.name}", f"scores/{plan.name}"
+            if (plan.name, day) not in unmeasured and _begun(stored(points), day, newest):
+                _add(due, points, day, _window(stored("daily_measures"), plan, day), stored)
+            _add(due, scores, day, _versions([points], day, stored), stored, needs=[points])
+        for name, tables in reads.items():  # a segment stands after those it names
+            segment = f"segments/{name}"
+            if tables or _begun(stored(segment), day, newest):
+                _add(due, segment, day, _versions(tables, day, stored), stored, needs=tables)
+        if due:
+            found[day] = due
+    return found
 
 
-def due_audiences(bench: Workbench, yesterday: date) -> list[date]:
-    """Yesterday (or a closed project's last day), when a campaign has no audience for it yet and every
-    segment is there."""
-    last = min(yesterday, bench.catalog.project.end_date or yesterday)
-
-    def stored(kind: str, name: str) -> bool:
-        return last.isoformat() in bench.lake.partitions(f"{kind}/{name}")
-
-    ready = all(stored("segments", name) for name in bench.catalog.segments)
-    missing = [name for name in bench.catalog.campaigns if not stored("audiences", name)]
-    return [last] if ready and missing else []
+def due_campaigns(bench: Workbench, yesterday: date, outdated: Mapping[date, Outdated]) -> Outdated:
+    """Audiences of yesterday (or a closed project's last day) that are missing although all they read is
+    there and not `outdated`, and deliveries of it that a destination did not get. What another campaign reads
+    holds none up."""
+    newest, stored = _newest(bench, yesterday), cache(bench.lake.partitions)
+    key, due = newest.isoformat(), Outdated()
+    for name, campaign in bench.catalog.campaigns.items():
+        audience, delivery = f"audiences/{name}", f"deliveries/{name}"
+        tables = _tables(plan_campaign(campaign, bench.catalog).columns)
+        made = key in stored(audience)
+        if not made and all(
+            key in stored(table) and table not in outdated.get(newest, {}) for table in tables
+        ):
+            due[audience] = _versions(tables, newest, stored)
+        missing = {each.path for each in campaign.destinations} - _delivered(bench, name, newest)
+        if missing and (made or audience in due):
+            due[delivery] = _versions([audience], newest, stored)
+    return due
 
 
 def contiguous(days: Sequence[date]) -> list[tuple[date, date]]:
@@ -85,6 +128,87 @@ def _before(days: Iterable[date], start: date) -> date:
     return max(day for day in days if day < start)
 
 
-def _older(info: PartitionInfo | None, table: str, version: int) -> bool:
-    """Whether a partition was made from an older version of the table than this one."""
-    return info is None or info.inputs.get(table, -1) < version
+def _newest(bench: Workbench, yesterday: date) -> date:
+    """The newest as-of date."""
+    return min(yesterday, bench.catalog.project.end_date or yesterday)
+
+
+def _recent(bench: Workbench, newest: date) -> list[date]:
+    """The as-of dates that are kept up to date."""
+    project = bench.catalog.project
+    days = (newest - timedelta(days=age) for age in range(max(1, project.restated_dates)))
+    return [day for day in days if day >= project.start_date]
+
+
+def _uncovered(bench: Workbench, scored: Iterable[tuple[ScorePlan, date]]) -> pl.DataFrame:
+    """`score`, `as_of`, `event_date`, `measure`: what was not computed in the windows of these dates."""
+    start, scored = bench.catalog.project.start_date, list(scored)
+    spans = pl.LazyFrame(
+        [(plan.name, day, max(start, day - timedelta(days=plan.window - 1))) for plan, day in scored],
+        schema={"score": pl.String, "as_of": pl.Date, "first": pl.Date},
+        orient="row",
+    )
+    measures = pl.LazyFrame(
+        [(plan.name, measure) for plan in bench.plans.values() for measure in sorted(plan.measures)],
+        schema={"score": pl.String, "measure": pl.String},
+        orient="row",
+    )
+    return (
+        spans.with_columns(event_date=pl.date_ranges("first", "as_of"))
+        .explode("event_date")
+        .join(measures, on="score")
+        .join(covered(bench), on=["event_date", "measure"], how="anti")
+        .select("score", "as_of", "event_date", "measure")
+        .collect()
+    )
+
+
+def _persons_lag(bench: Workbench) -> bool:
+    """Whether profiles were landed after `persons` was made."""
+    profiles = [name for name, source in bench.catalog.sources.items() if source.delivers == "profiles"]
+    landed = bench.versions(f"landed/{name}" for name in profiles)
+    return bool(landed) and _older(bench.lake.partitions("persons").get(WHOLE), landed)
+
+
+def _delivered(bench: Workbench, campaign: str, day: date) -> set[str]:
+    """Destinations that got the audience of the day."""
+    mine = (DELIVERIES.c.campaign == campaign) & (DELIVERIES.c.as_of == day)
+    with bench.database.read() as connection:
+        return set(connection.scalars(sa.select(DELIVERIES.c.destination).where(mine)))
+
+
+def _tables(columns: frozenset[str]) -> list[str]:
+    """The tables by as-of date that fill the columns of a condition."""
+    return [read.table for read in reads_of(columns) if read.table != "persons"]
+
+
+def _begun(stored: Mapping[str, PartitionInfo], day: date, newest: date) -> bool:
+    """Whether a table has, or should have, this date: nobody asked for those before its first."""
+    return day == newest or (bool(stored) and min(stored) <= day.isoformat())
+
+
+def _window(measured: Mapping[str, PartitionInfo], plan: ScorePlan, day: date) -> dict[str, int]:
+    """The newest version of the measures that a score reads."""
+    days = ((day - timedelta(days=age)).isoformat() for age in range(plan.window))
+    return {"daily_measures": max(measured[key].delta_version for key in days if key in measured)}
+
+
+def _versions(tables: Iterable[str], day: date, stored: Stored) -> dict[str, int]:
+    key = day.isoformat()
+    return {table: stored(table)[key].delta_version for table in tables if key in stored(table)}
+
+
+def _add(
+    due: Outdated, table: str, day: date, versions: dict[str, int], stored: Stored, needs: Sequence[str] = ()
+) -> None:
+    """Adds the table to what is due where it is missing or older than these versions, or what it needs is
+    due; not where something it needs is neither stored nor due."""
+    if any(need not in versions and need not in due for need in needs):
+        return
+    if any(need in due for need in needs) or _older(stored(table).get(day.isoformat()), versions):
+        due[table] = versions
+
+
+def _older(info: PartitionInfo | None, versions: Mapping[str, int]) -> bool:
+    """Whether a partition is missing, or was made from an older version of a table than these."""
+    return info is None or any(info.inputs.get(table, -1) < version for table, version in versions.items())

@@ -5,7 +5,7 @@ data of the demo (`demo`).
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -17,8 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.assets.measures import event_sources
+from engagement_pipeline.orchestration.assets.scores import frozen, lacks_reference
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
+from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.summary import summary
 from engagement_pipeline.storage.settings import Settings
@@ -27,20 +29,31 @@ INSTANCE = files("engagement_pipeline.orchestration") / "dagster.yaml"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-class RunFailed(Exception):  # noqa: N818  the words are what the reader sees
-    """A Dagster run failed; the message says which step and why."""
+Tables = Sequence[str] | None
+
+
+class DateOutside(Exception):  # noqa: N818  the words are what the reader sees
+    """The as-of date asked for is no day of the project that is over."""
 
 
 class NothingToScore(Exception):  # noqa: N818
     """No event was landed, so there is no date to score as of."""
 
 
-def run_all(catalog: Catalog, settings: Settings, console: Console, as_of: date | None = None) -> list[str]:
-    """Lands what is new, makes every event day up to the as-of date, refits and scores, decides and delivers
-    the audiences, and prints what came of it. Safe to run again.
+def run_all(
+    catalog: Catalog,
+    settings: Settings,
+    console: Console,
+    as_of: date | None = None,
+    refit: bool = False,
+) -> list[str]:
+    """Lands what is new, makes every event day up to the as-of date, scores, decides and delivers the
+    audiences, and prints what came of it. Safe to run again.
 
-    `as_of`: by default the project's last day, or the last day with events. Gives the problems of files that
-    were refused; everything else was taken in. Raises RunFailed and NothingToScore.
+    `as_of`: by default the project's last day, or the last day with events. References stay as they are;
+    one is fitted where a score has none for its present rules, all of them with `refit`. What fails does not
+    stop what does not depend on it. Gives what failed or was refused, in words; raises NothingToScore and
+    DateOutside.
     """
     bench = Workbench(catalog, settings)
     definitions = build_definitions(catalog, settings)
@@ -48,25 +61,56 @@ def run_all(catalog: Catalog, settings: Settings, console: Console, as_of: date 
     problems: list[str] = []
     with _progress(console) as progress, dg.DagsterInstance.get() as instance:
 
-        def run(label: str, job: str, tags: Mapping[str, str], partition: str | None) -> None:
-            _run(definitions, instance, progress, label, job, tags, partition)
+        def done(
+            label: str, job: str, day: date | None = None, since: date | None = None, only: Tables = None
+        ) -> bool:
+            keys = None if only is None else [asset_key(catalog.project, table) for table in only]
+            failed = _run(definitions, instance, progress, label, job, day, since, keys)
+            problems.extend(failed)
+            return not failed
 
-        try:
-            run("Land files", "landing", {}, None)
-        except RunFailed as refused:  # what could be read is stored, and goes on
-            problems.append(str(refused))
-        first, last = catalog.project.start_date, as_of or last_day(bench)
-        days = {
-            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-            ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-        }
-        run(f"Events and measures of {(last - first).days + 1} days", "event_days", days, None)
-        run(f"Scores and segments as of {last}", "refit", {}, last.isoformat())
+        done("Land files", "landing")
+        first, last = catalog.project.start_date, checked_day(bench, as_of)
+        label = f"Events and measures of {(last - first).days + 1} days"
+        if not done(label, "event_days", last, first):
+            # A source that failed keeps the events it had; the others' are measured.
+            done("Measures of what is stored", "event_days", last, first, ["daily_measures", "persons"])
+        done(f"Scores and segments as of {last}", "refit", last, only=_scored(bench, last, refit))
         if catalog.campaigns:
-            run(f"Audiences as of {last}", "campaigns", {}, last.isoformat())
+            done(f"Audiences as of {last}", "campaigns", last)
     for block in summary(catalog, bench.lake, bench.ledger, last):
         console.print(block)
     return problems
+
+
+def checked_day(bench: Workbench, as_of: date | None) -> date:
+    """The as-of date asked for, or the last day with events. Raises DateOutside and NothingToScore."""
+    project = bench.catalog.project
+    if as_of is None:
+        return last_day(bench)
+    over = yesterday(project, now())
+    newest = over if project.end_date is None else min(project.end_date, over)
+    if not project.start_date <= as_of <= newest:
+        raise DateOutside(
+            f"{as_of} cannot be scored: the project's days run from {project.start_date} to {newest}. "
+            "Choose one of them, or change start_date or end_date in project.yaml"
+        )
+    return as_of
+
+
+def _scored(bench: Workbench, as_of: date, refit: bool) -> list[str]:
+    """The tables of scores and segments, and the references that are to be fitted."""
+    catalog = bench.catalog
+    fitted = [
+        plan.name
+        for plan in bench.plans.values()
+        if frozen(plan) and (refit or lacks_reference(bench, plan, as_of))
+    ]
+    return [
+        *(f"{kind}/{name}" for kind in ("points", "scores") for name in catalog.scores),
+        *(f"references/{name}" for name in fitted),
+        *(f"segments/{name}" for name in catalog.segments),
+    ]
 
 
 def last_day(bench: Workbench) -> date:
@@ -101,26 +145,35 @@ def _run(
     progress: Progress,
     label: str,
     name: str,
-    tags: Mapping[str, str],
-    partition: str | None,
-) -> None:
-    """One run of a job, a tick of its bar for every step that is done. Raises RunFailed."""
+    day: date | None,
+    since: date | None,
+    only: Sequence[dg.AssetKey] | None,
+) -> list[str]:
+    """One run of a job, for a day or the days since another, a tick of its bar for every step that is done.
+    Gives what failed, in words."""
     job = definitions.resolve_job_def(name)
+    if only is not None:
+        job = job.get_subset(asset_selection=set(only))
     task = progress.add_task(label, total=len(job.nodes))
 
     @dg.success_hook
     def advance(context: dg.HookContext) -> None:
         progress.advance(task)
 
+    tags = {}
+    if since is not None and day is not None:
+        tags = {
+            ASSET_PARTITION_RANGE_START_TAG: since.isoformat(),
+            ASSET_PARTITION_RANGE_END_TAG: day.isoformat(),
+        }
     result = job.with_hooks({advance}).execute_in_process(
-        run_config=QUIET, instance=instance, tags=dict(tags), partition_key=partition, raise_on_error=False
+        run_config=QUIET,
+        instance=instance,
+        tags=tags,
+        partition_key=day.isoformat() if day and not since else None,
+        raise_on_error=False,
     )
-    if not result.success:
-        steps = [event for event in result.all_events if event.is_step_failure]
-        raise RunFailed(
-            f"{label}: run {result.run_id} failed.\n"
-            + "\n".join(f"{step.step_key}: {_why(step)}" for step in steps)
-        )
+    return [f"{event.step_key}: {_why(event)}" for event in result.all_events if event.is_step_failure]
 
 
 def _why(step: dg.DagsterEvent) -> str:

@@ -1,21 +1,22 @@
-"""Sensors: files that arrived, event days that are due, as-of dates that are due.
+"""Sensors: files that arrived, event days that are due, as-of dates and campaigns that are due.
 
-Here: turning what is found into run requests. Not here: finding it (`pending`, `ingestion.landing`). The last
-two keep no cursor: what is due is read from the stores, so nothing is forgotten when a run fails or a daemon
-restarts; a run key names the state of the inputs, so that a run that cannot succeed is not asked for again
-until they change.
+Here: turning what is found into run requests. Not here: finding it (`pending`, `ingestion.landing`). Event
+days and as-of dates keep no cursor: what is due is read from the stores, so nothing is forgotten when a run
+fails or a daemon restarts. A request names the state of its inputs, and its run key how many runs for it
+failed: one that fails is made up to three times, and then not again until its inputs change.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
 
 import dagster as dg
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from engagement_pipeline.catalog.specs import Project
+from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.ingestion.landing import listing
 from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.clock import now, yesterday
@@ -24,15 +25,21 @@ from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.pending import (
     contiguous,
     due_as_of_dates,
-    due_audiences,
+    due_campaigns,
     due_event_days,
 )
 from engagement_pipeline.orchestration.workbench import Workbench
 
 REQUESTS_PER_TICK = 20
+REQUEST = "engagement/request"
+"""On a run: what a sensor requested it for."""
+TRIES = 3
+"""A database that was down or a machine that went away may be there at the next try; an error in the data or
+a definition will not."""
 ABANDONED = timedelta(hours=6)
 """A run that began longer ago and never ended died with its machine: Dagster says of it for ever that it is
 going on. Should it live, locks and input versions keep what it and another run store right."""
+GIVEN_UP = f"what is due failed {TRIES} times; it is tried again when what it reads changes"
 Requests = Iterator[dg.RunRequest | dg.SkipReason]
 
 
@@ -57,13 +64,14 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         for name, source in bench.catalog.sources.items():
             # Names, sizes and times only: the run that lands them reads the bytes and asks the ledger.
             found = _digest(listing(source, bench.settings.landing))
-            if found == seen.get(name):
+            base = f"{project.project}:{jobs.landing.name}:{name}:{found}"
+            if found == seen.get(name) and not _failed_last(context, base):
                 continue
-            seen[name], requested = found, True
-            yield dg.RunRequest(
-                run_key=f"{name}:{found}",
-                asset_selection=[asset_key(project, f"{kind}/{name}") for kind in ("landed", "rejected")],
-            )
+            seen[name] = found
+            tables = [f"{kind}/{name}" for kind in ("landed", "rejected")]
+            for request in _requests(context, base, assets=[asset_key(project, table) for table in tables]):
+                requested = True
+                yield request
         context.update_cursor(json.dumps(seen))
         if not requested:
             yield dg.SkipReason("no file came, went or changed")
@@ -72,32 +80,40 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
 
 
 def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
+    project = bench.catalog.project
+
     @dg.sensor(
         name="event_days",
         job=jobs.events,
         minimum_interval_seconds=60,
-        default_status=_status(bench.catalog.project),
-        description="Makes the event days that landed files touched, late ones included.",
+        default_status=_status(project),
+        description="Makes the event days that landed files touched, late ones included, and those that lack a "
+        "measure of a new rule; `persons` when only profiles came.",
     )
     def event_days(context: dg.SensorEvaluationContext) -> Requests:
         if _busy(context, jobs.events.name, jobs.daily.name):
             yield dg.SkipReason("a run that makes event days is still going on")
             return
-        due = due_event_days(bench, yesterday(bench.catalog.project, now()))
-        sources = event_sources(bench.catalog)
-        state = _state(
-            bench, [*(f"landed/{name}" for name in sources), *(f"events/{name}" for name in sources)]
+        due = due_event_days(bench, yesterday(project, now()))
+        state = _digest(
+            [
+                sorted(bench.versions([f"landed/{name}" for name in bench.catalog.sources]).items()),
+                sorted(bench.versions([f"events/{name}" for name in event_sources(bench.catalog)]).items()),
+                list(measures_of(bench.catalog)),
+            ]
         )
+        requested = False
         for first, last in contiguous(due)[:REQUESTS_PER_TICK]:
-            yield dg.RunRequest(
-                run_key=f"{first}:{last}:{state}",
-                tags={
-                    ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-                    ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-                },
-            )
-        if not due:
-            yield dg.SkipReason("every day that files touched is made")
+            tags = {
+                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+                ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+            }
+            base = f"{project.project}:{jobs.events.name}:{first}:{last}:{state}"
+            for request in _requests(context, base, tags=tags):
+                requested = True
+                yield request
+        if not requested:
+            yield dg.SkipReason(GIVEN_UP if due else "every day that files touched is made")
 
     return event_days
 
@@ -121,18 +137,26 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             return
         last = yesterday(project, now())
         due = due_as_of_dates(bench, last)
-        state = _state(bench, ["daily_measures"])
-        for day in due:
-            yield dg.RunRequest(
-                job_name=jobs.scores.name, run_key=f"{day}:{state}", partition_key=day.isoformat()
+        campaigns = due_campaigns(bench, last, due)
+        requested = False
+        for day, tables in due.items():
+            state = _digest([tables, bench.code_versions])
+            base = f"{project.project}:{jobs.scores.name}:{day}:{state}"
+            for request in _requests(context, base, job=jobs.scores.name, day=day):
+                requested = True
+                yield request
+        if campaigns:
+            day = min(last, project.end_date or last)
+            state = _digest([campaigns, bench.code_versions])
+            base = f"{project.project}:{jobs.campaigns.name}:{day}:{state}"
+            assets = [asset_key(project, table) for table in campaigns]
+            for request in _requests(context, base, job=jobs.campaigns.name, day=day, assets=assets):
+                requested = True
+                yield request
+        if not requested:
+            yield dg.SkipReason(
+                GIVEN_UP if due or campaigns else "the last as-of dates stand on what is stored"
             )
-        audiences = [] if due else due_audiences(bench, last)
-        for day in audiences:
-            yield dg.RunRequest(
-                job_name=jobs.campaigns.name, run_key=f"audiences:{day}", partition_key=day.isoformat()
-            )
-        if not due and not audiences:
-            yield dg.SkipReason("the last as-of dates stand on what is stored")
 
     return as_of_dates
 
@@ -151,8 +175,35 @@ def _busy(context: dg.SensorEvaluationContext, *jobs: str) -> bool:
     )
 
 
-def _state(bench: Workbench, tables: list[str]) -> str:
-    return _digest(sorted(bench.versions(tables).items()))
+def _requests(
+    context: dg.SensorEvaluationContext,
+    base: str,
+    job: str | None = None,
+    day: date | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Iterator[dg.RunRequest]:
+    """The request of that name, unless as many runs for it failed as are tried."""
+    failed = sum(run.status == dg.DagsterRunStatus.FAILURE for run in _runs(context, base))
+    if failed < TRIES:
+        yield dg.RunRequest(
+            run_key=f"{base}:{failed}",
+            job_name=job,
+            partition_key=None if day is None else day.isoformat(),
+            asset_selection=assets,
+            tags={**(tags or {}), REQUEST: base},
+        )
+
+
+def _failed_last(context: dg.SensorEvaluationContext, base: str) -> bool:
+    """Whether the newest run for a request failed."""
+    runs = _runs(context, base)
+    return bool(runs) and runs[0].status == dg.DagsterRunStatus.FAILURE
+
+
+def _runs(context: dg.SensorEvaluationContext, base: str) -> Sequence[dg.DagsterRun]:
+    """The runs that were made for a request, newest first."""
+    return context.instance.get_runs(dg.RunsFilter(tags={REQUEST: base}), limit=TRIES)
 
 
 def _digest(content: object) -> str:

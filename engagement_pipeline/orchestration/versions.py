@@ -8,7 +8,7 @@ its segments and campaigns in green until somebody ran the score. Not here: the 
 import hashlib
 from collections.abc import Iterable
 
-from engagement_pipeline.catalog.digests import campaign_digest, segment_digest
+from engagement_pipeline.catalog.digests import campaign_digest, segment_digest, source_digest
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.facts import SCORE_PARTS
@@ -17,8 +17,15 @@ from engagement_pipeline.core.segments import plan_segment
 
 
 def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, str]:
-    """Table -> code version, for `scores/`, `segments/` and `audiences/`."""
+    """Table -> code version, for `events/`, `persons`, `scores/`, `segments/` and `audiences/`."""
     found = {f"scores/{name}": plan.definition for name, plan in plans.items()}
+    profiles = []
+    for name, source in catalog.sources.items():
+        if source.delivers == "events":
+            found[f"events/{name}"] = source_digest(source, catalog)
+        else:
+            profiles.append(source_digest(source, catalog))
+    found["persons"] = hashlib.sha256("\n".join(profiles).encode()).hexdigest()[:12]
     reads = {name: plan_segment(segment, catalog).where.columns for name, segment in catalog.segments.items()}
 
     def of_segment(name: str) -> str:

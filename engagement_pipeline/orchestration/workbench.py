@@ -40,7 +40,7 @@ class Workbench:
 
     @cached_property
     def code_versions(self) -> dict[str, str]:
-        """Table of a score, segment or campaign -> the version of all definitions it stands on."""
+        """Table -> the version of all definitions that it stands on."""
         return code_versions(self.catalog, self.plans)
 
     @cached_property

@@ -19,21 +19,28 @@ from engagement_pipeline.storage.ledger import Ledger
 
 
 def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterator[RenderableType]:
-    """Tables and bars for the terminal, top to bottom. Raises TableMissing before the first run."""
+    """Tables and bars for the terminal, top to bottom; what was not made for the date is left out."""
     day = [as_of.isoformat()]
     yield _title("Events")
     yield terminal.events_by_source(_sources(catalog, lake, ledger))
     yield terminal.rejected_by_rule(_rejected(catalog, lake))
+    if not lake.exists("persons"):
+        return
     persons = people_as_of(lake.scan("persons"), as_of).select(pl.len()).collect().item()
     yield _title(f"Scores of {terminal.count(persons)} persons as of {as_of}")
     yield terminal.side_by_side(
         terminal.score_block(score, lake.scan(f"scores/{name}", day).collect())
         for name, score in catalog.scores.items()
+        if _made(lake, f"scores/{name}", as_of)
     )
     yield _title("Segments")
     yield terminal.segment_sizes(
         pl.DataFrame(
-            [(name, _rows(lake, f"segments/{name}", as_of)) for name in catalog.segments],
+            [
+                (name, _rows(lake, f"segments/{name}", as_of))
+                for name in catalog.segments
+                if _made(lake, f"segments/{name}", as_of)
+            ],
             schema={"segment": pl.String, "people": pl.Int64},
             orient="row",
         ),
@@ -45,11 +52,16 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
             campaign, waterfall(lake.scan(f"audiences/{name}", day), plan_campaign(campaign, catalog))
         )
         for name, campaign in catalog.campaigns.items()
+        if _made(lake, f"audiences/{name}", as_of)
     )
 
 
 def _title(text: str) -> RenderableType:
     return Rule(text, align="left", style="dim")
+
+
+def _made(lake: Lake, table: str, as_of: date) -> bool:
+    return as_of.isoformat() in lake.partitions(table)
 
 
 def _rows(lake: Lake, table: str, as_of: date | None = None) -> int:

@@ -113,7 +113,7 @@ def test_unfinished_files_wait(project: Scenario) -> None:
 
 def test_a_request_of_the_sensor_lands_the_file(project: Scenario) -> None:
     requests, _, _ = tick(project, "landed_files")
-    (request,) = (each for each in requests if str(each.run_key).startswith("mail:"))
+    (request,) = (each for each in requests if str(each.run_key).startswith("corner:landing:mail:"))
     project.run("landing", only=["/".join(each.path) for each in request.asset_selection or []])
     assert project.table("landed/mail").height == 39
 

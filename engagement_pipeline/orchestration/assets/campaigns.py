@@ -77,14 +77,15 @@ def _delivery(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
     )
     def delivered(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         stored, shown = bench.lake.partitions(audience), {}
-        rows = bench.lake.scan(audience, context.partition_keys).collect()
         for day in context.partition_keys:
-            as_of, version = date.fromisoformat(day), stored[day].data_version
+            as_of, info = date.fromisoformat(day), stored[day]
+            rows = bench.lake.scan(audience, [day], version=info.delta_version).collect()
+            sent = rows.filter(pl.col("decision") == "send").height
             for destination in campaign.destinations:
-                refuse_change(bench.database, campaign.campaign, as_of, version)
-                of_day = rows.filter(pl.col("as_of") == as_of)
-                done = deliver_files(of_day, destination, bench.settings.exports, campaign.campaign, as_of)
-                record(bench.database, campaign.campaign, as_of, destination.path, version, done.people)
+                refuse_change(bench.database, campaign.campaign, as_of, info.data_version)
+                # First, so that a run killed while it writes leaves an audience that can no longer change.
+                record(bench.database, campaign.campaign, as_of, destination.path, info.data_version, sent)
+                done = deliver_files(rows, destination, bench.settings.exports, campaign.campaign, as_of)
                 shown[f"{destination.path} on {day}"] = f"{done.people} people in {done.folder}"
         versions = "".join(stored[day].data_version for day in context.partition_keys)
         return dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(versions))

@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from engagement_pipeline.catalog.specs import Source
-from engagement_pipeline.contracts.rules import TooManyRejected
+from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected
 from engagement_pipeline.core.frames import CONFLICTS
 from engagement_pipeline.ingestion.events import events_for
 from engagement_pipeline.ingestion.intake import take_in
@@ -21,7 +21,7 @@ from engagement_pipeline.orchestration.assets.table import materialized, stored_
 from engagement_pipeline.orchestration.clock import now
 from engagement_pipeline.orchestration.describe import describe_events, describe_intake
 from engagement_pipeline.orchestration.keys import asset_key
-from engagement_pipeline.orchestration.metadata import column_schema, source_definition
+from engagement_pipeline.orchestration.metadata import column_schema, refusal, source_definition
 from engagement_pipeline.orchestration.partitions import event_days
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
@@ -117,9 +117,10 @@ def event_asset(source: Source, bench: Workbench) -> dg.AssetsDefinition:
 
         try:
             staged = bench.stage(events, rows(), keys, inputs)
-        except TooManyRejected as error:
-            yield check_result(context, key, WITHIN_LIMIT, False, {"why": str(error)}, keys)
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+        except (TooManyRejected, ContractBroken) as error:
+            why = refusal(error, project.samples_in_metadata)
+            yield check_result(context, key, WITHIN_LIMIT, False, {"why": why}, keys)
+            raise dg.Failure(description=why, allow_retries=False) from None
         lost = pl.concat(found)
         bench.lake.commit(bench.stage(conflicts, lost, keys, inputs))
         checked = check_result(context, key, WITHIN_LIMIT, True, {"conflicts": lost.height}, keys)
@@ -134,6 +135,7 @@ def _spec(source: Source, bench: Workbench, table: str, description: str) -> dg.
         group_name="ingestion",
         description=description.strip(),
         owners=[source.owner],
+        code_version=bench.code_versions.get(table),
         kinds={"deltalake", source.format if table.startswith("landed/") else "polars"},
         metadata={
             **source_definition(source),

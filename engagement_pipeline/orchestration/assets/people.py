@@ -41,6 +41,7 @@ def persons_asset(bench: Workbench) -> dg.AssetsDefinition:
                 Reads("daily_measures", loaded=False),
                 *(Reads(f"landed/{name}", loaded=False) for name in profiles),
             ),
+            code_version=bench.code_versions["persons"],
             compute=compute,
             describe=lambda staged, days: describe_persons(staged),
         ),

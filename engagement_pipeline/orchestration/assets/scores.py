@@ -38,7 +38,7 @@ class PointsOutdated(Exception):  # noqa: N818
 def score_assets(score: Score, plan: ScorePlan, bench: Workbench) -> list[dg.AssetsDefinition]:
     """Points, score, and for a frozen relative scale the reference between them."""
     found = [_points(score, plan, bench), _scores(score, plan, bench)]
-    if _frozen(plan):
+    if frozen(plan):
         found.append(_references(score, plan, bench))
     return found
 
@@ -124,7 +124,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             reads=(
                 Reads(points),
                 Reads("persons"),
-                *((Reads(references, optional=True),) if _frozen(plan) else ()),
+                *((Reads(references, optional=True),) if frozen(plan) else ()),
             ),
             partitions=as_of_days(bench.catalog.project),
             code_version=bench.code_versions[f"scores/{plan.name}"],
@@ -160,14 +160,21 @@ def scores_rows(
         stored = points.filter(pl.col("as_of") == as_of)
         check_digest(stored, plan, as_of)
         histogram, in_force = None, None
-        if references is not None and _frozen(plan):
+        if references is not None and frozen(plan):
             histogram, in_force = reference_in_force(references, plan, as_of)
         known = people.as_of(persons, as_of)
         scored.append(attach(stored, known, plan, as_of, histogram, in_force).sort("person_id"))
     return pl.concat(scored)
 
 
-def _frozen(plan: ScorePlan) -> bool:
+def lacks_reference(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:
+    """Whether no reference was ever fitted for the plan's present rules on or before the date."""
+    table = f"references/{plan.name}"
+    return not bench.lake.exists(table) or reference_in_force(bench.lake.scan(table), plan, as_of)[1] is None
+
+
+def frozen(plan: ScorePlan) -> bool:
+    """Whether the score is read against a population that stays until it is refitted."""
     return plan.scale.needs_reference and plan.scale.reference == "frozen"
 
 
