@@ -21,7 +21,8 @@ class Settled(NamedTuple):
 def settle(claims: pl.LazyFrame, earlier: pl.LazyFrame | None, horizon_days: int) -> Settled:
     """Split the claims of one source into events and conflicts, whatever their order and delivery.
 
-    Deliveries of the same event (equal `event_id`, `occurred_at`, `content_hash`) collapse to the first one
+    Deliveries of the same event (equal `event_id`, `occurred_at`, `content_hash`) collapse to the one whose
+    `properties` sort first, so that the order of delivery leaves no trace in them; of equal ones to the first
     received (`received_at`, then `batch` and `row_number`). Of several contents with one id the earliest
     `occurred_at`, then the smallest `content_hash`, is the event; any later one less than `horizon_days`
     times 24 hours after the one before it is a conflict.
@@ -29,7 +30,7 @@ def settle(claims: pl.LazyFrame, earlier: pl.LazyFrame | None, horizon_days: int
     claims: columns of `frames.event_schema`. earlier: `event_id`, `occurred_at`, `content_hash` of what was
     claimed on the days before, the conflicts of those days included, or None.
     """
-    distinct = claims.sort("received_at", "batch", "row_number", nulls_last=True).unique(
+    distinct = claims.sort("properties", "received_at", "batch", "row_number", nulls_last=True).unique(
         CLAIM, keep="first", maintain_order=True
     )
     claimed = distinct.select(CLAIM)

@@ -165,7 +165,8 @@ DESCRIPTIONS = {
     "batch": "SHA-256 of the file that brought the row.",
     "campaign_id": "The campaign that the source names.",
     "channel": "Where it happened.",
-    "content_hash": "SHA-256 of everything that the source says of the event.",
+    "content_hash": "128 bits of the SHA-256, in hexadecimal, of the event's mapped columns and declared "
+    "properties; of its raw row where the source gives no event id.",
     "contributions": "Per rule with a quantity, in rule order: the quantity, what the daily cap took of it, "
     "and the points (in ten-thousandths) that age took and that remain.",
     "decision": "send, hold_out or suppress.",

@@ -17,6 +17,11 @@ from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.decode import decode
 from engagement_pipeline.ingestion.values import as_boolean, as_number, as_type, field_text, read_times
 
+CONTENT = [
+    *("event", "person_id", "channel", "value"),
+    *("session_id", "campaign_id", "message_id", "is_machine"),
+]
+"""With the time and the declared properties, what an event says; its unit is the plan's."""
 PASSED_ON = ["session_id", "campaign_id", "message_id"]
 FROM = "from."
 TEXT = "text."
@@ -36,7 +41,8 @@ def canonical_events(
     `days` keeps the events of those days only, and so no row without a readable time.
     Without a mapped `event_id` the content's hash is the id (see `number_repeats`). Times without an offset
     are in the project's zone; a value counts only for events with a unit, a property for events that
-    declare it. `content_hash` covers the raw row.
+    declare it. `content_hash` covers the raw row where its hash is the id, else what the mapping reads of it
+    (`_content`), so that an export with one more column is not other content.
     """
     mapping = _mapping(source)
     properties = _properties(mapping, catalog)
@@ -62,13 +68,12 @@ def canonical_events(
     }
     # The texts stand in columns of their own first: they are read twice, and most have nothing unreadable.
     rows = rows.with_columns(text.alias(TEXT + name) for name, (text, _) in typed.items()).with_columns(
-        _content_hash().alias("content_hash"),
-        *(read(pl.col(TEXT + name)).alias(name) for name, (_, read) in typed.items()),
+        read(pl.col(TEXT + name)).alias(name) for name, (_, read) in typed.items()
     )
     texts = ["occurred_at", *typed]
     unread = [name for name in texts if rows[name].null_count() > rows[TEXT + name].null_count()]
     rows = rows.with_columns(
-        pl.col("content_hash").alias("event_id") if mapping.event_id is None else _id("event_id", mapping),
+        _hash(pl.col("raw")).alias("event_id") if mapping.event_id is None else _id("event_id", mapping),
         _id("person_id", mapping),
         _channel(mapping, catalog).alias("channel"),
         _of_event({name: event.unit for name, event in catalog.events.items()}).alias("unit"),
@@ -81,6 +86,8 @@ def canonical_events(
         .alias("is_machine"),
         properties=pl.col("raw"),
     )
+    own = pl.col("event_id") if mapping.event_id is None else _hash(_content(catalog))
+    rows = rows.with_columns(own.alias("content_hash"))
     return rows.select(
         *(pl.col(name).cast(kind) for name, kind in event_schema(catalog).items()),
         *("file", "raw", "malformed"),
@@ -147,8 +154,17 @@ def _id(column: str, mapping: EventMapping) -> pl.Expr:
     return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text).alias(column)
 
 
-def _content_hash() -> pl.Expr:
-    return plh.col("raw").chash.sha2_256().str.head(HASH_CHARACTERS)
+def _content(catalog: Catalog) -> pl.Expr:
+    """What an event with an id of its own says, as JSON: null is not "", and no text runs into the next one.
+
+    Numbers for keys halve the bytes to hash, and so a third of the time.
+    """
+    said = [pl.col("occurred_at").dt.epoch("us"), *(pl.col(name) for name in [*CONTENT, *catalog.properties])]
+    return pl.struct(each.alias(str(place)) for place, each in enumerate(said)).struct.json_encode()
+
+
+def _hash(text: pl.Expr) -> pl.Expr:
+    return plh.concat_str(text).chash.sha2_256().str.head(HASH_CHARACTERS)
 
 
 def _of_event(values: dict[str, str | None]) -> pl.Expr:

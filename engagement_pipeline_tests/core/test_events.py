@@ -16,6 +16,7 @@ def claims(*rows):
             "event_id": ids,
             "occurred_at": instants(*times),
             "content_hash": contents,
+            "properties": ["{}" for _ in rows],
             "received_at": instants(*("2026-01-31T00:00:00" for _ in rows)),
             "batch": batches,
             "row_number": numbers,
@@ -45,6 +46,16 @@ def test_a_later_redelivery_never_changes_when_an_event_was_received():
     )
     kept, _ = settle(pl.concat([again, first]), None, 30)
     assert_frame_equal(kept.collect(), first.collect())
+
+
+def test_of_equal_claims_with_other_properties_any_order_of_delivery_keeps_the_same():
+    short = claims(("e", "2026-01-01T10:00:00", "x", "b1", 1))
+    wide = claims(("e", "2026-01-01T10:00:00", "x", "b2", 1)).with_columns(properties=pl.lit('{"a":1}'))
+    later = pl.col("received_at") + pl.duration(days=1)
+    for given in ([short, wide.with_columns(later)], [wide, short.with_columns(later)]):
+        kept, conflicts = settle(pl.concat(given), None, 30)
+        assert kept.select("properties", "batch").collect().rows() == [('{"a":1}', "b2")]
+        assert conflicts.collect().is_empty()
 
 
 def test_of_different_contents_the_earliest_wins():

@@ -84,6 +84,18 @@ def test_order_splitting_repetition_and_lateness_change_nothing(
         assert table.equals(wanted)
 
 
+def test_exporting_the_same_events_again_with_one_more_column_changes_nothing_that_counts(
+    expected: tuple[pl.DataFrame, ...], open_shop: Callable[..., Shop]
+) -> None:
+    wider = [{**each, "exported_by": "v2"} for each in scene()]
+    orders = [[scene(), wider], [wider, scene()], [scene()[::2], wider, scene()[1::2]]]
+    found = [delivered(open_shop(), files, [0]) for files in orders]
+    for events, conflicts in found:
+        assert events.drop("properties").equals(expected[0].drop("properties"))
+        assert conflicts.drop("raw").equals(expected[1].drop("raw"))
+    assert all(table.equals(other) for each in found[1:] for table, other in zip(each, found[0], strict=True))
+
+
 def test_days_in_chunks_are_the_same_days(
     expected: tuple[pl.DataFrame, ...], open_shop: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
 ) -> None:
