@@ -87,8 +87,10 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         job=jobs.events,
         minimum_interval_seconds=60,
         default_status=_status(project),
-        description="Makes the event days that landed files touched, late ones included, and those that lack a "
-        "measure of a new rule; `persons` when only profiles came.",
+        description=(
+            "Makes the event days that landed files touched, late ones included, and those that lack the "
+            "measure of a new rule; `persons` also when only profiles came."
+        ),
     )
     def event_days(context: dg.SensorEvaluationContext) -> Requests:
         if _busy(context, jobs.events.name, jobs.daily.name):
@@ -127,8 +129,9 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         minimum_interval_seconds=60,
         default_status=_status(project),
         description=(
-            "Scores yesterday once its events are measured, then decides its audiences; restates the last "
-            "as-of dates when late events changed them. Delivered audiences are never restated."
+            "Scores yesterday once its events are measured, then decides and delivers the audience of every "
+            "campaign whose segments are there; restates the last as-of dates when late events changed them "
+            "and makes up for what is missing of them. Delivered audiences are never restated."
         ),
     )
     def as_of_dates(context: dg.SensorEvaluationContext) -> Requests:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.orchestration import sensors
 from engagement_pipeline.orchestration.clock import yesterday
 from engagement_pipeline.orchestration.pending import contiguous
+from engagement_pipeline.storage.deliveries import DELIVERIES
 from engagement_pipeline_tests.orchestration.scenario import (
     DAYS,
     FIRST,
@@ -175,6 +177,31 @@ def test_event_days_are_not_asked_for_while_some_are_made(copied: Scenario) -> N
     assert why == "a run that makes event days is still going on"
 
 
+def test_a_new_rule_s_measure_is_computed_where_the_last_scores_need_it(copied: Scenario) -> None:
+    before = tick(copied, "event_days")[0]
+    copied.edit("scores/reading.yaml", "bands:", "  - {event: email_sent, weight: -1}\nbands:")
+    requests, _, _ = tick(copied, "event_days")
+    # Three days up to each of the two dates that are scored.
+    assert (before, ranges(requests)) == ([], [(DAYS[-4].isoformat(), LAST.isoformat())])
+    copied.run("event_days", DAYS[-4], LAST)
+    assert tick(copied, "event_days")[0] == []
+
+
+def test_a_day_that_is_still_to_come_waits(landed: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "now", lambda: MORNING - timedelta(days=2))
+    requests, _, _ = tick(landed, "event_days")
+    assert ranges(requests) == [(FIRST.isoformat(), DAYS[-2].isoformat())]
+
+
+def test_profiles_that_were_landed_alone_remake_persons(copied: Scenario) -> None:
+    copied.drop("crm/later.csv", f"person,plan\n{PEOPLE[0]},platinum\n".encode())
+    copied.run("landing", only=["landed/crm", "rejected/crm"])
+    assert ranges(tick(copied, "event_days")[0]) == [(LAST.isoformat(), LAST.isoformat())]
+    copied.run("event_days", LAST)
+    assert "platinum" in copied.table("persons")["plan"].to_list()
+    assert tick(copied, "event_days")[0] == []
+
+
 @pytest.mark.parametrize(
     ("days", "expected"),
     [([], []), ([0], [(0, 0)]), ([0, 1, 2], [(0, 2)]), ([0, 2, 3, 5], [(0, 0), (2, 3), (5, 5)])],
@@ -215,7 +242,7 @@ def test_late_data_restates_the_last_dates_and_no_delivered_audience(copied: Sce
     assert dates(requests) == [("as_of_dates", day.isoformat()) for day in DAYS[-3:]]
     sent = copied.table("audiences/perks", LAST)
     for request in requests:
-        copied.run("as_of_dates", date.fromisoformat(str(request.partition_key)), only=POINTS)
+        copied.run("as_of_dates", date.fromisoformat(str(request.partition_key)))
     assert tick(copied, "as_of_dates")[0] == []
     assert copied.table("audiences/perks", LAST).equals(sent)
 
@@ -243,6 +270,125 @@ def test_what_failed_is_not_asked_for_again_until_its_input_changes(copied: Scen
     deliver(copied, DAYS[-1], file="mail/later.csv")
     copied.run("event_days", LAST, only=["events/mail", "daily_measures"])
     assert not {each.run_key for each in tick(copied, "as_of_dates")[0]} & {each.run_key for each in first}
+
+
+def test_scores_and_segments_that_lag_behind_their_points_are_made_up_for(copied: Scenario) -> None:
+    """A run that was killed half way, on a date whose points then are what they should be."""
+    copied.drop("mail/late.csv", mail([("c1", PEOPLE[5], "click", f"{LAST}T08:00:00Z")]))
+    copied.run("landing", only=["landed/mail", "rejected/mail"])
+    copied.run("event_days", LAST)
+    for made in (POINTS, ["scores/reading", "scores/buying"]):
+        copied.run("as_of_dates", LAST, only=made)
+        assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+    copied.run("as_of_dates", LAST)
+    assert tick(copied, "as_of_dates")[0] == []
+
+
+def test_a_score_and_a_segment_that_were_never_made_are_due(copied: Scenario) -> None:
+    copied.write("segments/cold.yaml", "segment: cold\nowner: team:shop\nwhere: \"band.reading = 'cold'\"\n")
+    made = [("as_of_dates", day.isoformat()) for day in DAYS[-2:]]  # the dates that have scores
+    assert dates(tick(copied, "as_of_dates")[0]) == made
+    for day in DAYS[-2:]:
+        copied.run("as_of_dates", day, only=["segments/cold"])
+    assert dates(tick(copied, "as_of_dates")[0]) == []
+    copied.run("as_of_dates", DAYS[-3], only=POINTS)
+    assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", DAYS[-3].isoformat())]
+
+
+def test_yesterdays_failure_is_not_forgotten_the_next_day(open_project: Callable[..., Scenario]) -> None:
+    project = open_project()
+    project.run("landing")
+    project.run("event_days", FIRST, LAST)
+    assert dates(tick(project, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+    project.run("as_of_dates", DAYS[-3])
+    assert dates(tick(project, "as_of_dates")[0]) == [
+        ("as_of_dates", day.isoformat()) for day in (DAYS[-2], LAST)
+    ]
+
+
+# --- campaigns --------------------------------------------------------------------------------------
+
+
+BUYERS_ONLY = """\
+campaign: buyers_only
+goal: Thank those who buy
+owner: team:shop
+audience: {include: [buyers]}
+channel: email
+variants: [{message: thanks}]
+"""
+
+
+def test_a_campaign_is_decided_although_a_segment_of_another_failed(copied: Scenario) -> None:
+    copied.write("campaigns/buyers_only.yaml", BUYERS_ONLY)
+    copied.write(
+        "campaigns/chill.yaml", BUYERS_ONLY.replace("buyers_only", "chill").replace("buyers", "cold")
+    )
+    copied.write("segments/cold.yaml", "segment: cold\nowner: team:shop\nwhere: \"band.reading = 'cold'\"\n")
+    (request,) = [each for each in tick(copied, "as_of_dates")[0] if each.job_name == "campaigns"]
+    assert request.asset_selection == [key("audiences/buyers_only")]
+    copied.run("campaigns", LAST, only=["audiences/buyers_only"])
+    assert "campaigns" not in {job for job, _ in dates(tick(copied, "as_of_dates")[0])}
+
+
+def test_a_delivery_that_failed_is_made_up_for(copied: Scenario) -> None:
+    with copied.bench.database.write() as connection:
+        connection.execute(sa.delete(DELIVERIES))
+    (request,) = tick(copied, "as_of_dates")[0]
+    assert (request.job_name, request.asset_selection) == ("campaigns", [key("deliveries/perks")])
+    copied.run("campaigns", LAST, only=["deliveries/perks"])
+    assert tick(copied, "as_of_dates")[0] == []
+
+
+def test_no_audience_is_decided_on_scores_that_are_about_to_change(copied: Scenario) -> None:
+    copied.write("campaigns/buyers_only.yaml", BUYERS_ONLY)
+    deliver(copied, LAST)
+    copied.run("event_days", LAST)
+    assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+
+
+# --- tries ------------------------------------------------------------------------------------------
+
+
+def failed(scenario: Scenario, request: dg.RunRequest, job: str) -> None:
+    """The run of a request, failed."""
+    scenario.instance.add_run(
+        dg.DagsterRun(
+            job_name=job, run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.FAILURE, tags=request.tags
+        )
+    )
+
+
+@pytest.mark.parametrize("name", ["event_days", "as_of_dates"])
+def test_what_failed_is_tried_three_times_until_its_input_changes(copied: Scenario, name: str) -> None:
+    deliver(copied, LAST)
+    if name == "as_of_dates":
+        copied.run("event_days", LAST)
+    keys = []
+    for _ in range(3):
+        (request,) = tick(copied, name)[0]
+        keys.append(request.run_key)
+        failed(copied, request, name)
+    assert len(set(keys)) == 3
+    requests, why, _ = tick(copied, name)
+    assert requests == []
+    assert why == "what is due failed 3 times; it is tried again when what it reads changes"
+    deliver(copied, LAST, file="mail/later.csv")
+    if name == "as_of_dates":
+        copied.run("event_days", LAST)
+    assert len(tick(copied, name)[0]) == 1
+
+
+def test_a_landing_that_failed_is_tried_three_times_and_one_that_did_not_once(project: Scenario) -> None:
+    requests, _, cursor = tick(project, "landed_files")
+    keys = set()
+    for _ in range(3):
+        (request,) = [each for each in requests if ":mail:" in str(each.run_key)]
+        keys.add(request.run_key)
+        failed(project, request, "landing")
+        requests, _, cursor = tick(project, "landed_files", cursor)
+    assert len(keys) == 3
+    assert requests == []
 
 
 # --- schedule ---------------------------------------------------------------------------------------
