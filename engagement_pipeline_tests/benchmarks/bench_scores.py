@@ -55,9 +55,8 @@ def _compare(path: Path, count: int, catalog: int, only: list[str], repeat: int)
     for name in only:
         if name == "pandas" and count > PANDAS_UP_TO:
             continue
-        print(f"  … {name}{'':20}", end="\r", flush=True)
         child = ["--only", name, "--child", str(path), "--catalog", str(catalog), "--repeat", str(repeat)]
-        results[name] = in_a_process(__spec__.name, child)
+        results[name] = in_a_process(name, __spec__.name, child)
     baseline = results.get(BASELINE)
     print(f"  {'':24}{'seconds':>9}{'ratio':>8}{'cpu s':>9}{'ratio':>8}{'peak GB':>9}{'over input GB':>15}")
     for name, result in results.items():

@@ -35,9 +35,11 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def in_a_process(module: str, arguments: Sequence[str]) -> Any:
+def in_a_process(doing: str, module: str, arguments: Sequence[str]) -> Any:
     """What `python -m module arguments` prints on its last line, as JSON. Alone in its process, a part of a
-    benchmark has a peak of its own."""
+    benchmark has a peak of its own. `doing` is shown meanwhile, beside the report and not in it."""
+    print(f"  … {doing:40}", end="\r", flush=True, file=sys.stderr)
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    print(" " * 44, end="\r", flush=True, file=sys.stderr)
     return json.loads(done.stdout.splitlines()[-1])
