@@ -75,7 +75,7 @@ def run_all(
         if not done(label, "event_days", last, first):
             # A source that failed keeps the events it had; the others' are measured.
             done("Measures of what is stored", "event_days", last, first, ["daily_measures", "persons"])
-        done(f"Scores and segments as of {last}", "refit", last, only=_scored(bench, last, refit))
+        done(f"Scores and segments as of {last}", "refit", last, only=scored_tables(bench, last, refit))
         if catalog.campaigns:
             done(f"Audiences as of {last}", "campaigns", last)
     for block in summary(catalog, bench.lake, bench.ledger, last):
@@ -98,7 +98,7 @@ def checked_day(bench: Workbench, as_of: date | None) -> date:
     return as_of
 
 
-def _scored(bench: Workbench, as_of: date, refit: bool) -> list[str]:
+def scored_tables(bench: Workbench, as_of: date, refit: bool) -> list[str]:
     """The tables of scores and segments, and the references that are to be fitted."""
     catalog = bench.catalog
     fitted = [

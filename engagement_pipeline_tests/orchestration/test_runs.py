@@ -1,0 +1,72 @@
+"""`engagement run`: the whole graph for one date, past what fails, without moving what is frozen."""
+
+import io
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from engagement_pipeline.orchestration.runs import DateOutside, NothingToScore, run_all, scored_tables
+from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PEOPLE, Scenario
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "dagster").mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    return tmp_path
+
+
+def run(project: Scenario, **options: object) -> tuple[list[str], str]:
+    """The problems, and what was printed."""
+    printed = io.StringIO()
+    console = Console(file=printed, width=120)
+    problems = run_all(project.catalog, project.settings, console, LAST, **options)  # type: ignore[arg-type]
+    project.reload()
+    return problems, printed.getvalue()
+
+
+def versions(project: Scenario) -> list[str]:
+    return project.table("references/buying").sort("effective_from")["version"].unique().to_list()
+
+
+def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario, home: Path) -> None:
+    problems, printed = run(project)
+    assert problems == []
+    assert all(word in printed for word in ("reading", "buying", "readers", "perks", "candidates"))
+    fitted = versions(project)
+    assert set(project.table("scores/buying", LAST)["reference"]) == set(fitted)
+
+    said = {"id": "late", "customer": {"id": PEOPLE[0]}, "type": "order_completed", "total": 900}
+    project.drop("shop/late.jsonl", json.dumps({**said, "at": f"{LAST}T09:00:00Z"}).encode())
+    assert run(project)[0] == []
+    assert versions(project) == fitted, "somebody's order moves nobody else's scale"
+    assert "references/buying" not in scored_tables(project.bench, LAST, refit=False)
+    assert "references/buying" in scored_tables(project.bench, LAST, refit=True)
+
+
+def test_what_fails_does_not_stop_what_does_not_need_it(project: Scenario, home: Path) -> None:
+    project.drop("mail/broken.csv.gz", b"\x1f\x8b\x08not really")
+    project.edit("sources/mail.yaml", "path: mail/*.csv", 'path: "mail/*.csv*"')
+    problems, printed = run(project)
+    assert len(problems) == 1
+    assert "land_mail" in problems[0]
+    assert "broken.csv.gz" in problems[0]
+    assert "candidates" in printed, "the other files and sources went on"
+
+
+def test_dates_that_cannot_be_scored_are_named(project: Scenario, home: Path) -> None:
+    with pytest.raises(DateOutside, match="cannot be scored: the project's days run from"):
+        run_all(project.catalog, project.settings, Console(file=io.StringIO()), DAYS[0] - timedelta(days=1))
+
+
+def test_without_files_the_remedy_is_said(project: Scenario, home: Path) -> None:
+    empty = project.catalog.model_copy(
+        update={"project": project.catalog.project.model_copy(update={"end_date": None})}
+    )
+    for file in (project.folder / "landing").rglob("*.*"):
+        file.unlink()
+    with pytest.raises(NothingToScore, match="put files below"):
+        run_all(empty, project.settings, Console(file=io.StringIO()))
