@@ -1,6 +1,7 @@
 """Rules about segments and campaigns. Not here: the scores they read."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from engagement_pipeline.catalog.draft import Declared, Draft
 from engagement_pipeline.catalog.expressions import ExpressionError, parse
@@ -100,6 +101,29 @@ def destinations_stay_inside(draft: Draft) -> Iterator[Issue]:
                 yield campaign.issue(message, "destinations", index, "path")
 
 
+def destinations_are_apart(draft: Draft) -> Iterator[Issue]:
+    """No two deliveries share a folder, or one would overwrite the other."""
+    names: set[str] = set()
+    taken: list[tuple[tuple[str, ...], str]] = []
+    for campaign, spec in _campaigns(draft):
+        if campaign.name in names:
+            continue  # declared twice, which is said of it already
+        names.add(campaign.name)
+        for index, destination in enumerate(spec.destinations):
+            at = ("destinations", index, "path")
+            parts = PurePosixPath(destination.path).parts
+            for other, whose in taken:
+                if parts[: len(other)] == other or other[: len(parts)] == parts:
+                    message = (
+                        f"path '{destination.path}' and {whose} are the same or one lies in the other: "
+                        "one delivery would overwrite the other; give each a folder of its own"
+                    )
+                    yield campaign.issue(message, *at)
+                    break
+            where = f"{campaign.document.file}:{campaign.line(*at)}"
+            taken.append((parts, f"path '{destination.path}' of campaign '{campaign.name}' ({where})"))
+
+
 def _columns(draft: Draft) -> dict[str, PropertyType]:
     scores = [score.name for score in draft.scores]
     return columns_of_people(profile_facts(draft), scores, [segment.name for segment in draft.segments])
@@ -118,4 +142,5 @@ RULES = (
     variants_are_consistent,
     outcomes_are_measured,
     destinations_stay_inside,
+    destinations_are_apart,
 )

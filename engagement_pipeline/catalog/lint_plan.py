@@ -129,6 +129,12 @@ def _event_mapping(draft: Draft, source: Declared[Source], mapping: EventMapping
     events = [event.name for event in draft.events]
     if draft.events_known and not (draft.project.spec and draft.project.spec.keep_unknown_events):
         yield from _produced(source, mapping.event, "event", events)
+    keeps = draft.project.spec is not None and draft.project.spec.keep_unknown_events
+    if keeps and mapping.channel is None and draft.events_known and mapping.event.constant not in events:
+        message = (
+            "keep_unknown_events is true, but no channel is mapped, and an event outside the plan has none"
+        )
+        yield source.issue(f"{message}: it would be rejected; map channel, or do not keep them", "events")
     if mapping.channel is not None:
         yield from _produced(source, mapping.channel, "channel", get_args(Channel))
 

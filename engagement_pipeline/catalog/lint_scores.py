@@ -11,6 +11,7 @@ from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.namespaces import CANONICAL, columns_of_events, columns_of_people
 from engagement_pipeline.catalog.specs import Band, Event, PropertyType, Rule, Score, Spec
 
+LARGEST = 2**63 - 1
 ADVISED = (1, 10)
 """The range positive weights usually lie in; others work, with a warning."""
 
@@ -63,6 +64,20 @@ def values_have_one_unit(draft: Draft) -> Iterator[Issue]:
             yield score.issue(
                 f"values in {found} cannot be added up; use one rule each", "rules", index, "per"
             )
+
+
+def factors_fit(draft: Draft) -> Iterator[Issue]:
+    """A weight over its `per` is held as one 64-bit integer; decay only makes it smaller."""
+    for score, index, rule in _rules(draft):
+        if rule.per is not None and _billionths(rule) > LARGEST:
+            message = f"weight {rule.weight:g} per {rule.per:.10g} is too much for exact arithmetic"
+            yield score.issue(
+                f"{message}; write a smaller weight, or per with fewer decimals", "rules", index, "per"
+            )
+
+
+def _billionths(rule: Rule) -> int:
+    return math.floor(abs(rule.weight) * 1_000_000_000 + 0.5) * rule.exact_per.denominator
 
 
 def rule_conditions_hold(draft: Draft) -> Iterator[Issue]:
@@ -228,6 +243,7 @@ RULES = (
     rules_name_known_events,
     weights_are_allowed,
     values_have_one_unit,
+    factors_fit,
     rule_conditions_hold,
     labels_are_unique,
     scales_are_consistent,

@@ -7,6 +7,7 @@ definition computes (`core`).
 
 import re
 from datetime import date
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -55,6 +56,9 @@ Share = Annotated[
 ]
 
 
+Weight = Annotated[float, Field(ge=-1e6, le=1e6)]
+
+
 class Spec(BaseModel):
     """A part of the catalog: unknown keys are errors, numbers finite, values never change after loading."""
 
@@ -69,7 +73,7 @@ class Limits(Spec):
 
     reject_share: Share = 0.2
     """A landing batch or event day with a larger share of rejected rows fails; what was stored stays."""
-    weight: tuple[float, float] = (-10, 10)
+    weight: tuple[Weight, Weight] = (-10, 10)
     value: Annotated[float, Field(gt=0, le=1e9)] = 1e9
     """Largest absolute value of one event, in its unit; with 1e9 a day's sum cannot leave 64 bits."""
     future_minutes: Annotated[int, Field(ge=0)] = 60
@@ -236,7 +240,7 @@ class Rule(Spec):
     channel: Channel | list[Channel] | None = None
     where: str | None = None
     weight: float
-    per: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    per: Annotated[float, Field(ge=1e-6, le=1e6)] | None = None
     """Points are proportional to value: `weight` for every `per` units. Without it events are counted."""
     cap: Cap | None = None
     """In events, or in units of value."""
@@ -247,6 +251,11 @@ class Rule(Spec):
     def event_names(self) -> tuple[str, ...]:
         """The events matched, sorted."""
         return (self.event,) if isinstance(self.event, str) else tuple(sorted(set(self.event)))
+
+    @property
+    def exact_per(self) -> Fraction:
+        """`per` in whole millionths, 1 where there is none."""
+        return Fraction(1) if self.per is None else Fraction(round(self.per * 1_000_000), 1_000_000)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -406,6 +415,8 @@ class FilesDestination(Spec):
     kind: Literal["files"]
     path: str
     format: Literal["csv", "parquet", "jsonl"] = "csv"
+    """In csv a cell that begins with =, +, -, @, a tab or a carriage return gets a leading apostrophe, lest a
+    spreadsheet run it: an id such as +491 is then '+491. Programs that match ids read parquet or jsonl."""
 
 
 class Campaign(Spec):

@@ -4,7 +4,6 @@ Here: compiling one definition. Not here: frames and arithmetic on them (`points
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from engagement_pipeline.catalog.digests import points_digest, score_digest
 from engagement_pipeline.catalog.expressions import Condition, parse
@@ -14,8 +13,6 @@ from engagement_pipeline.core.decay import Decay, factors
 from engagement_pipeline.core.exact import BILLIONTH, INT64_MAX
 from engagement_pipeline.core.frames import HUNDREDTHS, POINT
 from engagement_pipeline.core.measures import measure_of
-
-MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -90,9 +87,7 @@ def plan_scores(catalog: Catalog) -> dict[str, ScorePlan]:
 
 def _compile(score: str, key: str, rule: Rule, decay: Decay, window: int, catalog: Catalog) -> CompiledRule:
     # `per` divides once, at the end and exactly, instead of rounding every factor.
-    per = Fraction(1) if rule.per is None else Fraction(round(rule.per * MILLION), MILLION)
-    if per == 0:
-        raise ValueError(f"score {score}, rule {key}: per {rule.per} is too small; write at least 0.000001")
+    per = rule.exact_per
     unit = 1 if rule.per is None else HUNDREDTHS
     by_age = tuple(factor * per.denominator for factor in factors(rule.weight, decay, window))
     undecayed = factors(rule.weight, "none", 1)[0] * per.denominator

@@ -98,6 +98,27 @@ def test_a_planted_mistake_is_named(tmp_path: Path, file: str, old: str, new: st
     assert planted(tmp_path, file, old, new) == [f"{file}:{message}"]
 
 
+@pytest.mark.parametrize("path", ["perks", "./perks/", "perks/mail", "perks//mail/new"])
+def test_two_deliveries_do_not_share_a_folder(tmp_path: Path, path: str) -> None:
+    perks = FILES[PERKS_FILE]
+    other = perks.replace("campaign: perks", "campaign: thanks").replace("path: perks", f"path: {path}")
+    within = perks.replace("path: perks}", f"path: perks}}, {{kind: files, path: {path}, format: jsonl}}")
+    message = (
+        f"11: path '{path}' and path 'perks' of campaign 'perks' (campaigns/perks.yaml:11) are the same or "
+        "one lies in the other: one delivery would overwrite the other; give each a folder of its own"
+    )
+    assert said(catalog(tmp_path / "a", {"campaigns/thanks.yaml": other})) == [
+        f"campaigns/thanks.yaml:{message}"
+    ]
+    assert said(catalog(tmp_path / "b", {PERKS_FILE: within})) == [f"{PERKS_FILE}:{message}"]
+
+
+def test_deliveries_apart_are_fine(tmp_path: Path) -> None:
+    other = FILES[PERKS_FILE].replace("campaign: perks", "campaign: thanks")
+    folders = {"campaigns/thanks.yaml": other.replace("path: perks", "path: perks_too")}
+    assert said(catalog(tmp_path, folders)) == []
+
+
 def test_a_circle_is_named_from_its_first_segment(tmp_path: Path) -> None:
     changed = {
         f"segments/{name}.yaml": f"segment: {name}\nowner: team:x\nwhere: not segment.{needed}\n"

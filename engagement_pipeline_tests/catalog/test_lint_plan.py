@@ -144,9 +144,21 @@ def test_a_fact_has_one_type_in_all_sources(tmp_path: Path) -> None:
 def test_a_project_that_keeps_unknown_events_may_map_to_them(tmp_path: Path) -> None:
     changed = {
         "project.yaml": FILES["project.yaml"] + "keep_unknown_events: true\n",
-        "sources/web.yaml": WEB.replace("event: name", "event: {constant: anything}"),
+        "sources/web.yaml": WEB.replace("event: name", "event: {constant: anything}\n  channel: kind"),
     }
     assert said(catalog(tmp_path, changed)) == []
+
+
+def test_unknown_events_that_are_kept_need_a_channel(tmp_path: Path) -> None:
+    project = FILES["project.yaml"] + "keep_unknown_events: true\n"
+    known = WEB.replace("event: name", "event: {constant: email_opened}")
+    assert said(catalog(tmp_path, {"project.yaml": project, "sources/web.yaml": known})) == []
+    assert said(catalog(tmp_path, {"project.yaml": project, "sources/web.yaml": WEB})) == [
+        (
+            "sources/web.yaml:5: keep_unknown_events is true, but no channel is mapped, and an event outside "
+            "the plan has none: it would be rejected; map channel, or do not keep them"
+        )
+    ]
 
 
 def test_reserved_names_are_the_columns_of_the_frames() -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline_tests.catalog.folders import EMAIL, catalog, planted, said
+from engagement_pipeline.catalog.lint import lint
+from engagement_pipeline.catalog.loader import load_catalog
+from engagement_pipeline.core.plan import plan_scores
+from engagement_pipeline_tests.catalog.folders import EMAIL, PROJECT, catalog, planted, said
 
 FILE = "scores/email.yaml"
 OPENED = "{event: email_opened, weight: 3, cap: {per_day: 1}}"
@@ -73,6 +76,47 @@ OPENED = "{event: email_opened, weight: 3, cap: {per_day: 1}}"
 )
 def test_a_planted_mistake_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert planted(tmp_path, FILE, old, new) == [f"{FILE}:{message}"]
+
+
+TOO_MUCH = "is too much for exact arithmetic; write a smaller weight, or per with fewer decimals"
+BOUGHT = "{{event: order_completed, weight: {}, per: {}}}"
+
+
+@pytest.mark.parametrize(
+    ("weight", "per", "message"),
+    [
+        ("1", "0.0000009", "per: 9e-07 should be greater than or equal to 0.000001"),
+        (
+            "10000",
+            "0.000001",
+            f"weight 10000 per 1e-06 {TOO_MUCH}",
+        ),
+        (
+            "-9224",
+            "1.333333",
+            f"weight -9224 per 1.333333 {TOO_MUCH}",
+        ),
+        ("-9223", "1.333333", None),
+        ("-1000000", "2.001", None),
+    ],
+)
+def test_a_weight_over_its_per_fits_in_64_bits(
+    tmp_path: Path, weight: str, per: str, message: str | None
+) -> None:
+    project = PROJECT + "limits: {weight: [-1000000, 1000000]}\n"
+    score = EMAIL.replace(OPENED, BOUGHT.format(weight, per))
+    folder = catalog(tmp_path, {"project.yaml": project, FILE: score})
+    errors = [issue for issue in lint(folder) if issue.level == "error"]
+    assert [str(issue) for issue in errors] == ([f"{FILE}:6: {message}"] if message else [])
+    if message is None:
+        plan_scores(load_catalog(folder))
+
+
+def test_weights_have_a_bound(tmp_path: Path) -> None:
+    project = PROJECT + "limits:\n  weight: [-10, 1000001]\n"
+    assert said(catalog(tmp_path, {"project.yaml": project})) == [
+        "project.yaml:6: weight: 1000001 should be less than or equal to 1000000"
+    ]
 
 
 def test_what_was_not_chosen_may_cost_points(tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ def test_a_weight_beyond_64_bits_names_score_and_rule():
         rules({"event": "opened", "weight": 1e19})
 
 
+@pytest.mark.parametrize("weight", [1e6, -1e6])
+@pytest.mark.parametrize("decay", ["none", {"half_life": "30d"}, {"linear": "30d"}])
+def test_the_largest_weights_fit(weight, decay):
+    given = {"event": "opened", "weight": weight}, {"event": "ordered", "weight": weight, "per": 1.001}
+    assert all(
+        abs(rule.undecayed) == 10**15 * scale
+        for rule, scale in zip(rules(*given, decay=decay), (1, 1000), strict=True)
+    )
+
+
 def test_a_per_below_a_millionth_is_refused():
-    with pytest.raises(ValueError, match="per 1e-08 is too small"):
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
         rules({"event": "ordered", "weight": 1, "per": 1e-8})
