@@ -112,9 +112,10 @@ def validate(df: pl.DataFrame, schema: pa.DataFrameSchema) -> None:
 
 
 def masked(column: str, value: object) -> object:
-    """The value as it may stand in an error: what identifies a person is cut to its first letters."""
+    """The value as it may stand in an error: of what identifies a person the first letters stand, three and a
+    third of it at most."""
     if column in MASKED and isinstance(value, str):
-        return value[:3] + "…"
+        return value[: min(3, len(value) // 3)] + "…"
     return value
 
 

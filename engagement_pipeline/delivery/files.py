@@ -41,8 +41,9 @@ def deliver_files(
     """Writes who is sent what on `as_of` to `<exports>/<path>/<as_of>/`, in place of an earlier delivery.
 
     audience: columns of `frames.AUDIENCES` for that date. The folder holds `people.<format>` (person_id,
-    variant, message, ordered by person) and `summary.json` (counts by decision, reason and variant, and the
-    people file's SHA-256); the same audience gives the same bytes.
+    variant, message, ordered by person) and `summary.json` (counts by decision, reason and variant, how many
+    cells got an apostrophe against formulas, and the people file's SHA-256); the same audience gives the same
+    bytes.
     Raises DestinationRefused for a path outside of the exports folder, or one that cannot be written.
     """
     folder = _folder(destination.path, exports) / as_of.isoformat()
@@ -59,6 +60,7 @@ def deliver_files(
             "decisions": _counts(audience, "decision"),
             "not_sent": _counts(audience.filter(pl.col("decision") != "send"), "reason"),
             "variants": _counts(sent, "variant"),
+            "guarded_cells": _guarded(sent) if destination.format == "csv" else 0,
             "sha256": {name: hashlib.sha256((staging / name).read_bytes()).hexdigest()},
         }
         (staging / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -100,6 +102,10 @@ def _harmless(name: str) -> pl.Expr:
     return (
         pl.when(cell.str.contains(FORMULA)).then(pl.concat_str(pl.lit("'"), cell)).otherwise(cell).alias(name)
     )
+
+
+def _guarded(people: pl.DataFrame) -> int:
+    return sum(int(people[name].str.contains(FORMULA).sum()) for name in people.columns)
 
 
 def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:

@@ -145,9 +145,8 @@ class Ledger:
         anew (`untouched`).
         """
         table = f"landed/{source}"
-        unknown = {
-            key: info for key, info in lake.partitions(table).items() if key not in self.landed(source)
-        }
+        landed = self.landed(source)
+        unknown = {key: info for key, info in lake.partitions(table).items() if key not in landed}
         if not unknown:
             return []
         found = (

@@ -10,6 +10,7 @@ from engagement_pipeline.contracts.rules import (
     TooManyRejected,
     enforce_limit,
     failures,
+    masked,
     rule,
     validate,
 )
@@ -36,9 +37,25 @@ def test_the_error_names_table_rule_count_and_a_masked_sample() -> None:
         validate(BAD, SCHEMA)
     error = caught.value
     assert (error.table, error.rule, error.count) == ("points/email", "points: positive", 2)
-    assert error.sample == [{"points": -3, "person_id": "ann…"}, {"points": -2, "person_id": "b…"}]
+    assert error.sample == [{"points": -3, "person_id": "ann…"}, {"points": -2, "person_id": "…"}]
     assert "Also broken: points: even (1)" in str(error)
     assert "anna@example.org" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("whole", "shown"),
+    [
+        ("", "…"),
+        ("7", "…"),
+        ("42", "…"),
+        ("p17", "p…"),
+        ("p1234", "p…"),
+        ("123456", "12…"),
+        ("x" * 40, "xxx…"),
+    ],
+)
+def test_at_most_a_third_of_an_id_is_shown(whole: str, shown: str) -> None:
+    assert (masked("person_id", whole), masked("raw", whole), masked("score", whole)) == (shown, shown, whole)
 
 
 def test_the_sample_is_bounded() -> None:

@@ -51,6 +51,7 @@ def test_the_people_to_send_to_and_nobody_else(tmp_path: Path) -> None:
         "decisions": {"hold_out": 1, "send": 2, "suppress": 2},
         "not_sent": {"excluded: recent_buyers": 2, "holdout": 1},
         "variants": {"offer": 1, "perks": 1},
+        "guarded_cells": 0,
         "sha256": {"people.csv": hashlib.sha256(content).hexdigest()},
     }
 
@@ -82,6 +83,13 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path, person: str) -> None:
     with (folder / "people.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows[1] == ["'" + person, "'=v", "'=v"]
+
+
+@pytest.mark.parametrize(("form", "guarded"), [("csv", 4), ("jsonl", 0), ("parquet", 0)])
+def test_the_summary_counts_the_cells_that_were_changed(tmp_path: Path, form: str, guarded: int) -> None:
+    rows = audience(("+1", "send", None, "=v"), ("-2", "send", None, "v"), ("+3", "suppress", "x", None))
+    folder = deliver(tmp_path, rows, form=form).folder
+    assert json.loads((folder / "summary.json").read_text())["guarded_cells"] == guarded
 
 
 def test_nobody_to_send_to_is_a_delivery_too(tmp_path: Path) -> None:
