@@ -1,4 +1,7 @@
-"""A run of its own process that stops where the test wants to kill it: `python -m … FOLDER MOMENT`."""
+"""Runs in a process of its own that stop where the test wants to kill it: `python -m … FOLDER MOMENT LATER`.
+
+LATER seconds are added to the time that locks go by, as if the lease of a process killed before had run out.
+"""
 
 import sys
 import time
@@ -8,26 +11,30 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from engagement_pipeline.storage import lake, staging
-from engagement_pipeline_tests.end_to_end.corner_shop import CornerShop
+from engagement_pipeline.storage import lake, locks, staging
+from engagement_pipeline_tests.end_to_end.corner_shop import CornerShop, failure
 
 
 def main() -> None:
     """Lands and makes all event days, but for the moment given."""
     folder, moment = Path(sys.argv[1]), sys.argv[2]
-    (folder / "dagster").mkdir()
+    clock, later = time.time, float(sys.argv[3])
+    locks.time.time = lambda: clock() + later  # type: ignore[assignment]
+    (folder / "dagster").mkdir(exist_ok=True)
     with dg.DagsterInstance.local_temp(str(folder / "dagster")) as instance:
         shop = CornerShop(folder, instance)
         if moment == "landing":  # while the second of two commits is made: rejected rows, after landed ones
             stall_commit(folder, "rejected/web")
             shop.run("landing")
             return
-        shop.run("landing")
+        landed = shop.run("landing")
+        assert landed.success, failure(landed)
         if moment == "staging":
             stall_staging(folder)
         else:
             stall_commit(folder, "daily_measures")
-        shop.days("event_days")
+        made = shop.days("event_days")
+        raise AssertionError(f"nothing stalled: {failure(made)}")
 
 
 def stall_commit(folder: Path, table: str) -> None:

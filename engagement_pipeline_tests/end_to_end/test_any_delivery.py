@@ -1,4 +1,7 @@
-"""The same events in any order, in any files, twice, late, or made again: the same tables, row for row."""
+"""The same events in any order, in any files, twice or late: the same tables, row for row.
+
+The same run twice is in `test_demo`.
+"""
 
 import random
 from collections.abc import Callable
@@ -66,16 +69,7 @@ def late(shop: CornerShop) -> None:
         assert result.success, failure(result)
 
 
-def again(shop: CornerShop) -> None:
-    """Everything done a second time."""
-    shop.stock()
-    shop.everything()
-    before = {name: shop.bench.lake.version(name) for name in TABLES}
-    shop.everything()
-    assert {name: shop.bench.lake.version(name) for name in TABLES} == before  # not even a new commit
-
-
-@pytest.mark.parametrize("deliver", [dealt_out, twice, late, again])
+@pytest.mark.parametrize("deliver", [dealt_out, twice, late])
 def test_tables_do_not_depend_on_how_events_arrived(
     stocked: CornerShop, open_shop: Open, deliver: Callable[[CornerShop], None]
 ) -> None:

@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from engagement_pipeline.orchestration import demo
-from engagement_pipeline.orchestration.runs import RunFailed
 from engagement_pipeline_tests.end_to_end.conftest import Open
 from engagement_pipeline_tests.end_to_end.corner_shop import TABLES, CornerShop
 
@@ -34,7 +33,7 @@ def test_what_can_be_made_is_made_and_told_and_stays_the_same_the_second_time(
     torn = small.drop("web/torn.jsonl.gz", b"")
     torn.write_bytes(b"\x1f\x8b\x08")
     out = io.StringIO()
-    with pytest.raises(RunFailed, match=r"land_web: web/torn.jsonl.gz cannot be read"):
+    with pytest.raises(demo.DemoFailed, match=r"land_web: web/torn.jsonl.gz cannot be read"):
         demo.run_demo("example", console=Console(file=out, width=120))
     for words in ("Land files", "web", "busy", "buyers", "thanks", "held out"):
         assert words in out.getvalue()
