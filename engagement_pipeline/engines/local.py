@@ -13,6 +13,10 @@ from engagement_pipeline.core.measures import Measure, daily_measures
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import contributions, points
 
+KEY_WEIGHT = 10
+"""A person's points with their contributions need about as much memory as ten rows of measures. Counting only
+people, or only rows, does not bound the memory where the busiest people stand together."""
+
 
 @dataclass(frozen=True)
 class LocalEngine:
@@ -44,15 +48,15 @@ class LocalEngine:
             yield dict(zip((plan.name for plan in plans), frames, strict=True))
 
     def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
-        """The frame in at most as many ranges of the key as there are buckets, with about equally many rows
-        each: where the busiest people stand together, equally many people would not bound the memory."""
+        """The frame in at most as many ranges of the key as there are buckets, each about as heavy."""
         if self.buckets == 1:
             yield frame
             return
-        rows = frame.group_by(key).agg(rows=pl.len().cast(pl.Int64)).sort(key).collect(engine="streaming")
-        before = pl.col("rows").cum_sum() - pl.col("rows")
+        weight = pl.len().cast(pl.Int64) + KEY_WEIGHT
+        keys = frame.group_by(key).agg(weight=weight).sort(key).collect(engine="streaming")
+        before = pl.col("weight").cum_sum() - pl.col("weight")
         ranges = (
-            rows.group_by(before * self.buckets // pl.col("rows").sum(), maintain_order=True)
+            keys.group_by(before * self.buckets // pl.col("weight").sum(), maintain_order=True)
             .agg(pl.col(key).first().alias("first"), pl.col(key).last().alias("last"))
             .select("first", "last")
         )

@@ -12,7 +12,6 @@ from functools import cache
 from itertools import pairwise
 
 import polars as pl
-import sqlalchemy as sa
 
 from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.plan import ScorePlan
@@ -20,7 +19,7 @@ from engagement_pipeline.core.segments import plan_segment
 from engagement_pipeline.orchestration.assets.measures import covered, event_sources
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.workbench import Workbench
-from engagement_pipeline.storage.deliveries import DELIVERIES
+from engagement_pipeline.storage.deliveries import delivered
 from engagement_pipeline.storage.tables import WHOLE, PartitionInfo
 
 Outdated = dict[str, dict[str, int]]
@@ -108,7 +107,7 @@ def due_campaigns(bench: Workbench, yesterday: date, outdated: Mapping[date, Out
             key in stored(table) and table not in outdated.get(newest, {}) for table in tables
         ):
             due[audience] = _versions(tables, newest, stored)
-        missing = {each.path for each in campaign.destinations} - _delivered(bench, name, newest)
+        missing = {each.path for each in campaign.destinations} - delivered(bench.database, name, newest)
         if missing and (made or audience in due):
             due[delivery] = _versions([audience], newest, stored)
     return due
@@ -168,13 +167,6 @@ def _persons_lag(bench: Workbench) -> bool:
     profiles = [name for name, source in bench.catalog.sources.items() if source.delivers == "profiles"]
     landed = bench.versions(f"landed/{name}" for name in profiles)
     return bool(landed) and _older(bench.lake.partitions("persons").get(WHOLE), landed)
-
-
-def _delivered(bench: Workbench, campaign: str, day: date) -> set[str]:
-    """Destinations that got the audience of the day."""
-    mine = (DELIVERIES.c.campaign == campaign) & (DELIVERIES.c.as_of == day)
-    with bench.database.read() as connection:
-        return set(connection.scalars(sa.select(DELIVERIES.c.destination).where(mine)))
 
 
 def _tables(columns: frozenset[str]) -> list[str]:

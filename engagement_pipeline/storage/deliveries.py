@@ -17,6 +17,7 @@ DELIVERIES = sa.Table(
     sa.Column("destination", sa.String(200), primary_key=True),
     sa.Column("data_version", sa.String(64), nullable=False),  # of the audience that was handed over
     sa.Column("people", sa.BigInteger, nullable=False),
+    sa.Column("done", sa.Boolean, nullable=False),
 )
 
 
@@ -24,17 +25,13 @@ class AudienceDelivered(Exception):  # noqa: N818  the words are what the reader
     """A delivered audience was about to change."""
 
 
-def record(
+def begin(
     database: Database, campaign: str, as_of: date, destination: str, data_version: str, people: int
 ) -> None:
-    """Remember a delivery; the same one again changes nothing."""
-    key = (
-        (DELIVERIES.c.campaign == campaign)
-        & (DELIVERIES.c.as_of == as_of)
-        & (DELIVERIES.c.destination == destination)
-    )
+    """Remember that an audience is about to be handed over: from here on it can no longer change, whatever
+    becomes of the delivery."""
     with database.write() as connection:
-        connection.execute(sa.delete(DELIVERIES).where(key))
+        connection.execute(sa.delete(DELIVERIES).where(_key(campaign, as_of, destination)))
         connection.execute(
             sa.insert(DELIVERIES).values(
                 campaign=campaign,
@@ -42,8 +39,31 @@ def record(
                 destination=destination,
                 data_version=data_version,
                 people=people,
+                done=False,
             )
         )
+
+
+def finish(database: Database, campaign: str, as_of: date, destination: str) -> None:
+    """Remember that it was handed over."""
+    with database.write() as connection:
+        mine = _key(campaign, as_of, destination)
+        connection.execute(sa.update(DELIVERIES).where(mine).values(done=True))
+
+
+def delivered(database: Database, campaign: str, as_of: date) -> set[str]:
+    """Destinations that got the audience of the date."""
+    mine = (DELIVERIES.c.campaign == campaign) & (DELIVERIES.c.as_of == as_of) & DELIVERIES.c.done
+    with database.read() as connection:
+        return set(connection.scalars(sa.select(DELIVERIES.c.destination).where(mine)))
+
+
+def _key(campaign: str, as_of: date, destination: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        DELIVERIES.c.campaign == campaign,
+        DELIVERIES.c.as_of == as_of,
+        DELIVERIES.c.destination == destination,
+    )
 
 
 def refuse_change(database: Database, campaign: str, as_of: date, data_version: str) -> None:

@@ -21,7 +21,7 @@ from engagement_pipeline.orchestration.metadata import campaign_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
-from engagement_pipeline.storage.deliveries import record, refuse_change
+from engagement_pipeline.storage.deliveries import begin, finish, refuse_change
 
 
 def campaign_assets(campaign: Campaign, bench: Workbench) -> list[dg.AssetsDefinition]:
@@ -83,9 +83,10 @@ def _delivery(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
             sent = rows.filter(pl.col("decision") == "send").height
             for destination in campaign.destinations:
                 refuse_change(bench.database, campaign.campaign, as_of, info.data_version)
-                # First, so that a run killed while it writes leaves an audience that can no longer change.
-                record(bench.database, campaign.campaign, as_of, destination.path, info.data_version, sent)
+                key = (campaign.campaign, as_of, destination.path)
+                begin(bench.database, *key, info.data_version, sent)
                 done = deliver_files(rows, destination, bench.settings.exports, campaign.campaign, as_of)
+                finish(bench.database, *key)
                 shown[f"{destination.path} on {day}"] = f"{done.people} people in {done.folder}"
         versions = "".join(stored[day].data_version for day in context.partition_keys)
         return dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(versions))
