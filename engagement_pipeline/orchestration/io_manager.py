@@ -16,7 +16,7 @@ OPTIONAL = "engagement/optional"
 
 
 class DeltaIOManager(dg.IOManager):
-    """Inputs are lazy frames pinned to the version found; outputs are `StagedTable`s.
+    """Inputs are lazy frames, no older than the version noted; outputs are `StagedTable`s.
 
     The versions read go into the commit, which is refused when what is stored was computed from newer ones.
     """

@@ -57,7 +57,7 @@ def build_jobs(project: Project) -> Jobs:
         refit=dg.define_asset_job(
             "refit",
             tables("points", "references", "scores", "segments"),
-            description="As `as_of_dates`, with every reference fitted anew on the date's points in between.",
+            description="As `as_of_dates`, with every reference fitted anew on the newest points in between.",
         ),
         campaigns=dg.define_asset_job(
             "campaigns",
