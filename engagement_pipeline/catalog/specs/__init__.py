@@ -1,0 +1,96 @@
+"""The pydantic models of what a catalog's YAML files may say.
+
+Here: one strict, frozen model per kind of file, and the checks that need only the one definition.
+Not here: reading YAML (`reader`), checks across files (`lint`), conditions (`expressions`), and what a
+definition computes (`core`).
+"""
+
+from engagement_pipeline.catalog.specs.base import (
+    Channel,
+    Days,
+    Name,
+    Owner,
+    PropertyType,
+    Share,
+    Spec,
+    Weight,
+)
+from engagement_pipeline.catalog.specs.campaigns import (
+    Audience,
+    Campaign,
+    FilesDestination,
+    Outcome,
+    Segment,
+    Variant,
+)
+from engagement_pipeline.catalog.specs.project import Automation, Engine, Limits, Project
+from engagement_pipeline.catalog.specs.scores import Band, Cap, HalfLife, Linear, Rule, Scale, Score
+from engagement_pipeline.catalog.specs.sources import (
+    Event,
+    EventMapping,
+    MappedField,
+    Origin,
+    ProfileMapping,
+    Source,
+    TrackingPlan,
+)
+
+__all__ = [
+    "Audience",
+    "Automation",
+    "Band",
+    "Campaign",
+    "Cap",
+    "Catalog",
+    "Channel",
+    "Days",
+    "Engine",
+    "Event",
+    "EventMapping",
+    "FilesDestination",
+    "HalfLife",
+    "Limits",
+    "Linear",
+    "MappedField",
+    "Name",
+    "Origin",
+    "Outcome",
+    "Owner",
+    "ProfileMapping",
+    "Project",
+    "PropertyType",
+    "Rule",
+    "Scale",
+    "Score",
+    "Segment",
+    "Share",
+    "Source",
+    "Spec",
+    "TrackingPlan",
+    "Variant",
+    "Weight",
+]
+
+
+class Catalog(Spec):
+    """Everything a project declares, in the order of the files' names; checked across files."""
+
+    project: Project
+    events: dict[Name, Event]
+    sources: dict[Name, Source]
+    scores: dict[Name, Score]
+    segments: dict[Name, Segment]
+    """In dependency order: a segment stands after those it names."""
+    campaigns: dict[Name, Campaign]
+
+    @property
+    def properties(self) -> dict[str, PropertyType]:
+        """Every event property of the plan and its type, sorted by name."""
+        found = {name: kind for event in self.events.values() for name, kind in event.properties.items()}
+        return dict(sorted(found.items()))
+
+    @property
+    def profile_columns(self) -> dict[str, PropertyType]:
+        """Every profile fact the sources declare and its type, sorted by name."""
+        found = {name: kind for source in self.sources.values() for name, kind in source.columns.items()}
+        return dict(sorted(found.items()))

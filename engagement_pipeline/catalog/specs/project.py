@@ -1,0 +1,66 @@
+"""project.yaml."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+)
+
+from engagement_pipeline.catalog.specs.base import (
+    Days,
+    Name,
+    Share,
+    Spec,
+    Weight,
+)
+
+
+class Limits(Spec):
+    """Bounds that stop bad input or a slip of the pen."""
+
+    reject_share: Share = 0.2
+    """A landing batch or event day with a larger share of rejected rows fails; what was stored stays."""
+    weight: tuple[Weight, Weight] = (-10, 10)
+    value: Annotated[float, Field(gt=0, le=1e9)] = 1e9
+    """Largest absolute value of one event, in its unit; with 1e9 a day's sum cannot leave 64 bits."""
+    future_minutes: Annotated[int, Field(ge=0)] = 60
+    """How long after it was received an event may claim to have happened."""
+    past_days: Annotated[int, Field(ge=1)] = 3650
+    """How long before it was received an event may claim to have happened."""
+
+
+class Automation(Spec):
+    """What Dagster starts by itself. Off until a project says otherwise."""
+
+    schedules: bool = False
+    sensors: bool = False
+    daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:00"
+
+
+class Engine(Spec):
+    """Where scores are computed; more buckets need less memory."""
+
+    kind: Literal["local"] = "local"
+    buckets: Annotated[int, Field(ge=1, le=4096)] = 1
+
+
+class Project(Spec):
+    """project.yaml: the settings every definition shares."""
+
+    project: Name
+    timezone: str = "UTC"
+    start_date: date
+    end_date: date | None = None
+    """Last day of a closed data set; a living project leaves it out."""
+    asset_prefix: list[Name] = []
+    lateness_horizon: Days = 30
+    """For how many days an event id stays unique within its source."""
+    restated_dates: Annotated[int, Field(ge=0, le=90)] = 3
+    """How many of the last as-of dates late events restate."""
+    keep_unknown_events: bool = False
+    samples_in_metadata: bool = True
+    """Whether bounded, masked samples may stand in Dagster's metadata."""
+    limits: Limits = Limits()
+    automation: Automation = Automation()
+    engine: Engine = Engine()
