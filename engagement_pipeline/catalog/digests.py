@@ -45,7 +45,7 @@ def source_digest(source: Source, catalog: Catalog) -> str:
     plan = {
         name: event.model_dump(mode="json", include={"channel", "unit", "properties"})
         for name, event in catalog.events.items()
-        if source.delivers == "events"
+        if source.events
     }
     return digest(source, plan, catalog.project.timezone, catalog.project.keep_unknown_events)
 

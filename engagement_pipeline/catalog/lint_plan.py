@@ -111,8 +111,8 @@ def mappings_name_what_exists(draft: Draft) -> Iterator[Issue]:
         for key, origin in _origins(source.spec):
             if origin.timezone is not None:
                 yield from _zone(source, origin.timezone, *key, "timezone")
-        if source.spec.events is not None:
-            yield from _event_mapping(draft, source, source.spec.events)
+        for mapping in source.spec.events:
+            yield from _event_mapping(draft, source, mapping)
         if source.spec.profiles is not None:
             for name in source.spec.profiles.columns.keys() - source.spec.columns.keys():
                 message = f"'{name}' is mapped but not declared in columns"
@@ -152,8 +152,13 @@ def _produced(source: Declared[Source], origin: Origin, kind: str, valid: Iterab
 
 
 def _origins(source: Source) -> Iterator[tuple[tuple[str, ...], Origin]]:
-    for part, mapping in (("events", source.events), ("profiles", source.profiles)):
-        for key, value in (dict(mapping) if mapping is not None else {}).items():
+    mappings = [
+        *(("events", each) for each in source.events),
+        *(("aliases", each) for each in source.aliases),
+    ]
+    mappings += [("profiles", source.profiles)] if source.profiles else []
+    for part, mapping in mappings:
+        for key, value in dict(mapping).items():
             if isinstance(value, Origin):
                 yield (part, key), value
             elif isinstance(value, dict):

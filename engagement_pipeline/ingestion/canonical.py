@@ -46,9 +46,9 @@ def canonical_events(
     """
     mapping = _mapping(source)
     properties = _properties(mapping, catalog)
-    origins = [origin for origin in [*_fields(mapping).values(), *properties.values()] if origin.path]
+    origins = [*_fields(mapping).values(), *properties.values()]
     fields, malformed = decode(
-        landed["raw"], [origin.path for origin in origins if origin.path], nested=source.format != "csv"
+        landed["raw"], [path for origin in origins for path in origin.reads], nested=source.format != "csv"
     )
     rows = landed.with_columns(
         *(field.alias(FROM + field.name) for field in fields), malformed.alias("malformed")
@@ -118,15 +118,15 @@ def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 def mapped_paths(source: Source) -> dict[str, str]:
     """Path -> the canonical column that reads it, for the fields that the source's mapping names."""
-    mapping = source.events or source.profiles
+    mapping = source.events[0] if source.events else source.profiles
     named = {**_fields(mapping), **getattr(mapping, "properties", {}), **getattr(mapping, "columns", {})}
-    return {origin.path: name for name, origin in named.items() if origin.path}
+    return {path: name for name, origin in named.items() for path in origin.reads}
 
 
 def _mapping(source: Source) -> EventMapping:
-    if source.events is None:
-        raise ValueError(f"source {source.source!r} delivers {source.delivers}, not events")
-    return source.events
+    if not source.events:
+        raise ValueError(f"source {source.source!r} maps no events")
+    return source.events[0]
 
 
 def _fields(mapping: object) -> dict[str, Origin]:
@@ -135,7 +135,7 @@ def _fields(mapping: object) -> dict[str, Origin]:
 
 def _properties(mapping: EventMapping, catalog: Catalog) -> dict[str, Origin]:
     """Every declared property: from where the mapping says, else from a field of its own name."""
-    return {name: mapping.properties.get(name) or Origin(path=name) for name in catalog.properties}
+    return {name: mapping.properties.get(name) or Origin(path=[name]) for name in catalog.properties}
 
 
 # --- columns ----------------------------------------------------------------------------------------

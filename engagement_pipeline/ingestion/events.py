@@ -91,7 +91,7 @@ def _near(day: date, wanted: Sequence[date], horizon: int) -> bool:
 
 def _given_ids(source: Source) -> bool:
     """Whether rows name their id; one made of the content cannot be taken by other content."""
-    return source.events is not None and source.events.event_id is not None
+    return any(mapping.event_id is not None for mapping in source.events)
 
 
 def _chunks(days: Sequence[date], rows: int) -> list[list[date]]:

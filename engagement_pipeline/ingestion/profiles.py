@@ -67,16 +67,16 @@ def snapshot_schema(source: Source) -> pl.Schema:
 
 def _mapping(source: Source) -> ProfileMapping:
     if source.profiles is None:
-        raise ValueError(f"source {source.source!r} delivers {source.delivers}, not profiles")
+        raise ValueError(f"source {source.source!r} maps no profiles")
     return source.profiles
 
 
 def _mapped(landed: pl.DataFrame, source: Source, catalog: Catalog) -> pl.DataFrame:
     mapping = _mapping(source)
-    facts = {name: mapping.columns.get(name) or Origin(path=name) for name in source.columns}
+    facts = {name: mapping.columns.get(name) or Origin(path=[name]) for name in source.columns}
     origins = [mapping.person_id, *([mapping.observed_at] if mapping.observed_at else []), *facts.values()]
     fields, malformed = decode(
-        landed["raw"], [each.path for each in origins if each.path], nested=source.format != "csv"
+        landed["raw"], [path for each in origins for path in each.reads], nested=source.format != "csv"
     )
     person = field_text(mapping.person_id, FROM)
     rows = landed.with_columns(

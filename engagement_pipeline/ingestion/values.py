@@ -29,7 +29,8 @@ def field_text(origin: Origin, prefix: str) -> pl.Expr:
     """The text of a mapped field, stripped and renamed; blank is null. Columns are `prefix` + path."""
     if origin.constant is not None:
         return pl.lit(origin.constant)
-    text = pl.col(f"{prefix}{origin.path}").str.strip_chars()
+    texts = [pl.col(prefix + path).str.strip_chars().replace("", None) for path in origin.path or []]
+    text = pl.coalesce(texts)
     if origin.names:
         text = text.replace(origin.names)
     return text.replace("", None)

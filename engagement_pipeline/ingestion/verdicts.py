@@ -55,11 +55,11 @@ class Judge:
 
     def __init__(self, source: Source, catalog: Catalog, lake: Lake) -> None:
         self.source, self.catalog, self.lake = source, catalog, lake
-        self.given_ids = source.events is not None and source.events.event_id is not None
+        self.given_ids = any(mapping.event_id is not None for mapping in source.events)
 
     def weigh(self, block: pl.DataFrame, verdict: Verdict) -> None:
         """Adds a block of the batch's landed rows (columns of `frames.LANDED`)."""
-        if self.source.delivers == "events":
+        if self.source.events:
             found = split(canonical_events(block, self.source, self.catalog), self.catalog)
             claims, rejected = found.valid.select(CLAIMED.names()), found.rejected
             days = claims["event_date"]

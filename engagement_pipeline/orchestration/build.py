@@ -44,7 +44,7 @@ def build_assets(bench: Workbench) -> list[dg.AssetsDefinition]:
     assets: list[dg.AssetsDefinition] = []
     for source in catalog.sources.values():
         assets.append(landing_assets(source, bench))
-        if source.delivers == "events":
+        if source.events:
             assets.append(event_asset(source, bench))
     assets += [measures_asset(bench), persons_asset(bench)]
     for name, score in catalog.scores.items():

@@ -98,10 +98,11 @@ def score_definition(score: Score) -> dict[str, Any]:
 
 def source_definition(source: Source) -> dict[str, Any]:
     """Where a source's rows come from and how its columns are read."""
-    mapping = source.events or source.profiles
-    fields = [] if mapping is None else [(name, each) for name, each in mapping if isinstance(each, Origin)]
+    mappings = [*source.events, *([source.profiles] if source.profiles else []), *source.aliases]
+    fields = [(name, each) for mapping in mappings for name, each in mapping if isinstance(each, Origin)]
     fields += [
         (name, each)
+        for mapping in mappings
         for group in ("properties", "columns")
         for name, each in getattr(mapping, group, {}).items()
     ]
@@ -138,14 +139,14 @@ def campaign_definition(campaign: Campaign) -> dict[str, Any]:
 
 
 def _origin(origin: Origin) -> str:
-    if origin.path is None:
+    if origin.constant is not None:
         return f"always `{origin.constant}`"
     details = [
         origin.format,
         origin.timezone,
         ", ".join(f"{old} → {new}" for old, new in origin.names.items()),
     ]
-    return "; ".join([f"`{origin.path}`", *(each for each in details if each)])
+    return "; ".join([" or ".join(f"`{path}`" for path in origin.reads), *(each for each in details if each)])
 
 
 def _cell(value: object) -> str:

@@ -164,7 +164,7 @@ def _uncovered(bench: Workbench, scored: Iterable[tuple[ScorePlan, date]]) -> pl
 
 def _persons_lag(bench: Workbench) -> bool:
     """Whether profiles were landed after `persons` was made."""
-    profiles = [name for name, source in bench.catalog.sources.items() if source.delivers == "profiles"]
+    profiles = [name for name, source in bench.catalog.sources.items() if source.profiles]
     landed = bench.versions(f"landed/{name}" for name in profiles)
     return bool(landed) and _older(bench.lake.partitions("persons").get(WHOLE), landed)
 

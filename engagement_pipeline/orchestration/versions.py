@@ -21,9 +21,9 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
     found = {f"scores/{name}": plan.definition for name, plan in plans.items()}
     profiles = []
     for name, source in catalog.sources.items():
-        if source.delivers == "events":
+        if source.events:
             found[f"events/{name}"] = source_digest(source, catalog)
-        else:
+        if source.profiles or source.aliases:
             profiles.append(source_digest(source, catalog))
     found["persons"] = hashlib.sha256("\n".join(profiles).encode()).hexdigest()[:12]
     reads = {name: plan_segment(segment, catalog).where.columns for name, segment in catalog.segments.items()}

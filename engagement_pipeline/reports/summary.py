@@ -77,7 +77,7 @@ def _sources(catalog: Catalog, lake: Lake, ledger: Ledger) -> pl.DataFrame:
     for name, source in catalog.sources.items():
         rejected = lake.scan(f"rejected/{name}") if lake.exists(f"rejected/{name}") else None
         refused = 0 if rejected is None else rejected.select("batch", "row_number").unique().select(pl.len())
-        events = source.delivers == "events"
+        events = bool(source.events)
         rows.append(
             {
                 "source": name,

@@ -53,7 +53,7 @@ def test_the_valid_catalog_has_no_issues(tmp_path: Path) -> None:
             "sources/crm.yaml",
             "age: integer",
             "first_seen: date",
-            "sources/crm.yaml:8: column 'first_seen' has the name of a column every person has; rename it",
+            "sources/crm.yaml:7: column 'first_seen' has the name of a column every person has; rename it",
         ),
         (
             "sources/web.yaml",
@@ -98,7 +98,7 @@ def test_the_valid_catalog_has_no_issues(tmp_path: Path) -> None:
             "sources/crm.yaml",
             "person_id: id",
             "person_id: id\n  columns:\n    pla: tariff",
-            "sources/crm.yaml:9: 'pla' is mapped but not declared in columns; did you mean 'plan'?",
+            "sources/crm.yaml:8: 'pla' is mapped but not declared in columns; did you mean 'plan'?",
         ),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_fact_has_one_type_in_all_sources(tmp_path: Path) -> None:
     other = CRM.replace("source: crm", "source: shop").replace("age: integer", "age: number")
     assert said(catalog(tmp_path, {"sources/shop.yaml": other})) == [
         (
-            "sources/shop.yaml:8: column 'age' is number here and integer in sources/crm.yaml:8; "
+            "sources/shop.yaml:7: column 'age' is number here and integer in sources/crm.yaml:7; "
             "a profile fact has one type in all sources"
         )
     ]

@@ -50,7 +50,6 @@ CATALOG = Catalog(
         "crm": Source(
             source="crm",
             owner="team:crm",
-            delivers="profiles",
             path="crm/*.csv",
             format="csv",
             profiles=ProfileMapping(person_id=Origin(path="id")),

@@ -44,7 +44,6 @@ def catalog(*scores: Score, segments: Iterable[Segment] = (), campaigns: Iterabl
                 {
                     "source": "crm",
                     "owner": MEMBERS,
-                    "delivers": "profiles",
                     "path": "crm/*.csv",
                     "format": "csv",
                     "profiles": {"person_id": "id"},

@@ -56,7 +56,6 @@ events: {event_id: id, person_id: person, event: event, occurred_at: at}
     "sources/crm.yaml": """
 source: crm
 owner: team:data
-delivers: profiles
 path: crm/*
 format: csv
 profiles: {person_id: person, observed_at: at}

@@ -48,7 +48,7 @@ def judged(landing: Path, catalog: Catalog) -> dict[str, tuple[pl.DataFrame, pl.
     """By file below the landing folder: valid events, rejected rows."""
     found = {}
     for source in catalog.sources.values():
-        if source.delivers == "profiles":
+        if source.profiles:
             continue
         for path in sorted(landing.glob(source.path)):
             name = str(path.relative_to(landing))

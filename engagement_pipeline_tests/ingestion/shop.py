@@ -65,7 +65,6 @@ def crm(**mapping: object) -> Source:
         {
             "source": "crm",
             "owner": "team:data",
-            "delivers": "profiles",
             "path": "crm/*",
             "format": "csv",
             "profiles": {"person_id": "person", "observed_at": "at", "columns": {"plan": "tier"}, **mapping},

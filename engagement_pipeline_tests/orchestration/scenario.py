@@ -68,7 +68,6 @@ events:
 CRM = """\
 source: crm
 owner: team:data
-delivers: profiles
 path: crm/*.csv
 format: csv
 profiles:

@@ -23,19 +23,21 @@ from engagement_pipeline.catalog.specs.campaigns import (
     Segment,
     Variant,
 )
-from engagement_pipeline.catalog.specs.project import Automation, Engine, Limits, Project
-from engagement_pipeline.catalog.specs.scores import Band, Cap, HalfLife, Linear, Rule, Scale, Score
-from engagement_pipeline.catalog.specs.sources import (
-    Event,
+from engagement_pipeline.catalog.specs.mappings import (
+    AliasMapping,
     EventMapping,
     MappedField,
+    Mapping,
     Origin,
     ProfileMapping,
-    Source,
-    TrackingPlan,
+    Rates,
 )
+from engagement_pipeline.catalog.specs.project import Automation, Engine, Limits, Project
+from engagement_pipeline.catalog.specs.scores import Band, Cap, HalfLife, Linear, Rule, Scale, Score
+from engagement_pipeline.catalog.specs.sources import Event, Source, TrackingPlan
 
 __all__ = [
+    "AliasMapping",
     "Audience",
     "Automation",
     "Band",
@@ -52,6 +54,7 @@ __all__ = [
     "Limits",
     "Linear",
     "MappedField",
+    "Mapping",
     "Name",
     "Origin",
     "Outcome",
@@ -59,6 +62,7 @@ __all__ = [
     "ProfileMapping",
     "Project",
     "PropertyType",
+    "Rates",
     "Rule",
     "Scale",
     "Score",

@@ -80,7 +80,7 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
 
 def event_sources(catalog: Catalog) -> list[str]:
     """Names of the sources that deliver events."""
-    return [name for name, source in catalog.sources.items() if source.delivers == "events"]
+    return [name for name, source in catalog.sources.items() if source.events]
 
 
 def events_versions(bench: Workbench, sources: Sequence[str], days: Sequence[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from engagement_pipeline.orchestration.workbench import Workbench
 def persons_asset(bench: Workbench) -> dg.AssetsDefinition:
     """Everyone with a profile row or an event."""
     catalog = bench.catalog
-    profiles = {name: source for name, source in catalog.sources.items() if source.delivers == "profiles"}
+    profiles = {name: source for name, source in catalog.sources.items() if source.profiles}
 
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
         snapshots = {

@@ -1,0 +1,143 @@
+"""How a raw row becomes an event, a profile, or a statement about who is who.
+
+Here: the models of a mapping; what each key means stands at the key. Not here: where rows come from
+(`sources`) and applying a mapping (`ingestion`).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from engagement_pipeline.catalog.specs.base import Channel, Name, Spec
+
+RowPath = Annotated[str, Field(min_length=1, max_length=300)]
+"""A column, or a way into a nested record: `mail.headers[0].value`, `items[-1].sku`,
+`event_params[key=page].value.string_value`, `properties."a.b"`, and in exploded rows `each` or `each.sku`."""
+
+
+def _texts(value: object) -> object:
+    """A single text or number as a list of one text."""
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+TextList = Annotated[
+    list[str], BeforeValidator(_texts, json_schema_input_type=str | list[str]), Field(min_length=1)
+]
+"""One text, or several of which any will do."""
+Only = dict[RowPath, TextList]
+"""Rows in which every path holds one of its texts."""
+
+
+Paths = Annotated[
+    list[RowPath],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=RowPath | list[RowPath],
+    ),
+    Field(min_length=1),
+]
+
+
+class Rates(Spec):
+    """Factors that bring a value to the unit of its event, by what stands at `path`."""
+
+    path: RowPath
+    factors: dict[str, float]
+
+
+class Origin(Spec):
+    """Where one canonical column comes from in a raw row."""
+
+    path: Paths | None = None
+    """A path, or several of which the first that says something counts."""
+    constant: str | None = None
+    join: Annotated[list[RowPath], Field(min_length=2)] | None = None
+    """Paths whose texts are joined by `separator`; nothing where one of them says nothing."""
+    separator: str = " "
+    default: str | None = None
+    """What counts where nothing is found."""
+    case: Literal["lower", "snake"] | None = None
+    """`lower` for addresses; `snake` turns `Order Completed` and `orderCompleted` into `order_completed`.
+    Done before `names`."""
+    names: dict[str, str] = {}
+    """Renames of the values found (a provider's event names to the plan's)."""
+    multiply: float | Rates | None = None
+    """For numbers: a factor (0.01 for cents), or one by currency or unit."""
+    format: str | None = None
+    """For times: `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `hours since 2018-05-01` (or days, minutes,
+    seconds) or a strptime pattern; ISO 8601 without one."""
+    timezone: str | None = None
+    """For times without an offset: the zone they are in; the project's without one."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Origin":
+        if [self.path, self.constant, self.join].count(None) != 2:
+            raise ValueError("say one of path, constant and join")
+        return self
+
+    @property
+    def reads(self) -> list[str]:
+        """Every path that this origin reads."""
+        rates = [self.multiply.path] if isinstance(self.multiply, Rates) else []
+        return [*(self.path or []), *(self.join or []), *rates]
+
+
+def _field(value: object) -> object:
+    return {"path": value} if isinstance(value, str | list) else value
+
+
+MappedField = Annotated[Origin, BeforeValidator(_field, json_schema_input_type=str | list[str] | Origin)]
+"""An origin; a text is its path, a list of texts the paths to try in turn."""
+
+
+class Mapping(Spec):
+    """What the three kinds of mapping share: which rows they take."""
+
+    only: Only = {}
+    """The rows it takes; all without it."""
+    explode: RowPath | None = None
+    """A list in the row: one result for each of its elements, which paths see as `each`. An empty or absent
+    list gives none."""
+
+
+class EventMapping(Mapping):
+    """Raw row to canonical event. Without `event_id` the row's content is its id."""
+
+    event_id: MappedField | None = None
+    """Exploded rows whose id does not come from `each` get the element's number added."""
+    person_id: MappedField
+    event: MappedField
+    occurred_at: MappedField
+    channel: MappedField | None = None
+    """The plan's channel for the event without it."""
+    value: MappedField | None = None
+    session_id: MappedField | None = None
+    campaign_id: MappedField | None = None
+    message_id: MappedField | None = None
+    is_machine: MappedField | None = None
+    properties: dict[Name, MappedField] = {}
+    """Declared properties that stand elsewhere than in a column of their own name."""
+
+
+class ProfileMapping(Mapping):
+    """Raw row to profile facts. Without `observed_at` a row counts from when its file was received;
+    the first one known of a person counts from the project's start."""
+
+    person_id: MappedField
+    observed_at: MappedField | None = None
+    columns: dict[Name, MappedField] = {}
+    consents: dict[Channel, MappedField] = {}
+    """By channel, a field that says yes (may be contacted) or no."""
+
+
+class AliasMapping(Mapping):
+    """Raw row to a statement that two ids are one person. Rows that lack one of the two ids, or whose ids are
+    equal, state nothing."""
+
+    alias: MappedField
+    person_id: MappedField
+    occurred_at: MappedField | None = None
+    """When the file was received without it."""
+    merges: bool = False
+    """Whether both ids are known persons, who become one. Otherwise the alias is an anonymous id (a browser,
+    a device): it belongs to the first person it was seen with, and a second one on it stays apart."""
