@@ -15,13 +15,14 @@ from engagement_pipeline.core.frames import POLARS_TYPES, REJECTED, UTC_MICROS
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import FROM, NO_ID, TEXT
 from engagement_pipeline.ingestion.decode import decode
-from engagement_pipeline.ingestion.values import as_type, field_text, read_times
+from engagement_pipeline.ingestion.values import as_boolean, as_type, field_text, read_times
 
 SHOWN = 60
+CONSENT = "consent."
 
 
 class SplitProfiles(NamedTuple):
-    """`snapshots`: `batch`, `person_id`, `observed_at` (UTC µs), facts. `rejected`: as `frames.REJECTED`."""
+    """`snapshots`: columns of `profile_schema`. `rejected`: as `frames.REJECTED`."""
 
     snapshots: pl.DataFrame
     rejected: pl.DataFrame
@@ -54,7 +55,7 @@ def split_profiles(landed: pl.DataFrame, source: Source, catalog: Catalog) -> Sp
     for mask in broken.values():
         bad = bad | mask
     return SplitProfiles(
-        rows.filter(~bad).select("batch", "person_id", "observed_at", *source.columns),
+        rows.filter(~bad).select(profile_schema(source).names()),
         pl.concat([REJECTED.to_frame(), *rejected]).sort("batch", "row_number", "rule"),
     )
 
@@ -63,6 +64,19 @@ def snapshot_schema(source: Source) -> pl.Schema:
     """`person_id`, `observed_at` and the facts that a source declares."""
     facts = {name: POLARS_TYPES[kind] for name, kind in source.columns.items()}
     return pl.Schema({"person_id": pl.String(), "observed_at": UTC_MICROS, **facts})
+
+
+def profile_schema(source: Source) -> pl.Schema:
+    """`batch` and `row_number`, `snapshot_schema`, and `consent.<channel>` for every mapped consent."""
+    consents = source.profiles.consents if source.profiles else {}
+    where = {"batch": pl.String(), "row_number": pl.Int64()}
+    return pl.Schema(
+        {
+            **where,
+            **snapshot_schema(source),
+            **{CONSENT + channel: pl.Boolean() for channel in consents},
+        }
+    )
 
 
 def _mapping(source: Source) -> ProfileMapping:
@@ -75,6 +89,7 @@ def _mapped(landed: pl.DataFrame, source: Source, catalog: Catalog) -> pl.DataFr
     mapping = _mapping(source)
     facts = {name: mapping.columns.get(name) or Origin(path=[name]) for name in source.columns}
     origins = [mapping.person_id, *([mapping.observed_at] if mapping.observed_at else []), *facts.values()]
+    origins += mapping.consents.values()
     fields, malformed = decode(
         landed["raw"], [path for each in origins for path in each.reads], nested=source.format != "csv"
     )
@@ -86,7 +101,11 @@ def _mapped(landed: pl.DataFrame, source: Source, catalog: Catalog) -> pl.DataFr
         *(field_text(origin, FROM).alias(TEXT + name) for name, origin in facts.items()),
     )
     rows = rows.with_columns(
-        as_type(pl.col(TEXT + name), kind).alias(name) for name, kind in source.columns.items()
+        *(as_type(pl.col(TEXT + name), kind).alias(name) for name, kind in source.columns.items()),
+        *(
+            as_boolean(field_text(origin, FROM)).alias(CONSENT + channel)
+            for channel, origin in mapping.consents.items()
+        ),
     )
     return _observed(rows, mapping.observed_at, catalog.project.timezone)
 
