@@ -24,6 +24,7 @@ EVENT_COLUMNS = frozenset(
         "campaign_id",
         "message_id",
         "is_machine",
+        "machine_reason",
         "properties",
         "content_hash",
         "batch",
@@ -98,7 +99,7 @@ def facts_have_one_type(draft: Draft) -> Iterator[Issue]:
 def source_paths_stay_inside(draft: Draft) -> Iterator[Issue]:
     """A source reads below the landing folder."""
     for source in draft.sources:
-        if source.spec and not stays_inside(source.spec.path):
+        if source.spec and source.spec.database is None and not stays_inside(source.spec.path):
             message = f"path '{source.spec.path}' must be relative to the landing folder, without .."
             yield source.issue(message, "path")
 

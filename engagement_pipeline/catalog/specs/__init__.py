@@ -23,6 +23,9 @@ from engagement_pipeline.catalog.specs.campaigns import (
     Segment,
     Variant,
 )
+from engagement_pipeline.catalog.specs.databases import DatabaseRows
+from engagement_pipeline.catalog.specs.formats import CsvOptions, Format
+from engagement_pipeline.catalog.specs.machine import GatewayClicks, Machine
 from engagement_pipeline.catalog.specs.mappings import (
     AliasMapping,
     EventMapping,
@@ -45,14 +48,19 @@ __all__ = [
     "Cap",
     "Catalog",
     "Channel",
+    "CsvOptions",
+    "DatabaseRows",
     "Days",
     "Engine",
     "Event",
     "EventMapping",
     "FilesDestination",
+    "Format",
+    "GatewayClicks",
     "HalfLife",
     "Limits",
     "Linear",
+    "Machine",
     "MappedField",
     "Mapping",
     "Name",

@@ -5,10 +5,14 @@ Not here: how raw rows become events and profiles (`mappings`).
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from engagement_pipeline.catalog.specs.base import Channel, Name, Owner, PropertyType, Spec
+from engagement_pipeline.catalog.specs.databases import DatabaseRows, as_mapping
+from engagement_pipeline.catalog.specs.formats import TABLES, CsvOptions, Format
+from engagement_pipeline.catalog.specs.machine import Machine
 from engagement_pipeline.catalog.specs.mappings import AliasMapping, EventMapping, Only, ProfileMapping
+from engagement_pipeline.catalog.specs.places import Age, AssetPath
 
 
 class Event(Spec):
@@ -51,24 +55,60 @@ class Source(Spec):
     source: Name
     owner: Owner
     description: str = ""
-    path: str
-    """A glob of files below the landing folder."""
-    format: Literal["csv", "jsonl", "parquet"]
+    path: str = ""
+    """A glob of files below the landing folder (`mail/**/*.csv`), or a URI (`s3://bucket/events/*.jsonl`, `gs://`,
+    `az://`, `abfss://`, `file:///`). `{date:%Y/%m/%d}` stands for real dates. For the format delta, a table."""
+    format: Format = "jsonl"
+    """Of its files; plain or compressed (gzip, zstd, bzip2, xz, a zip of one file) is found out by itself."""
+    csv: CsvOptions = CsvOptions()
+    """How its CSV or TSV files are written."""
+    records: Annotated[str, Field(min_length=1)] | None = None
+    """Where the rows stand in a JSON document that is not a plain list of them: `data.events`."""
+    upstream: AssetPath | None = None
+    """The Dagster asset that writes what stands at `path`: `dbt/orders`. It shows in the lineage, and when it
+    is materialized the source is landed."""
+    fresh_within: Age | None = None
+    """How old the newest file may get before Dagster shows the place as overdue: `36h`."""
+    database: Annotated[DatabaseRows | None, BeforeValidator(as_mapping)] = None
+    """Instead of files: the rows of a table or query."""
     events: EventMappings = []
     """One mapping, or several for rows of several kinds; each gives its own events of the rows it takes."""
     profiles: ProfileMapping | None = None
     aliases: AliasMappings = []
     ignore: Only = {}
     """Rows that are left out on purpose. Any other row that no mapping takes is rejected."""
+    machine: Machine | None = None
+    """Which events a machine did, beside what the provider says (`is_machine` of a mapping)."""
     columns: dict[Name, PropertyType] = {}
     """For profiles: the declared facts and their types."""
     plan: dict[Name, Event] = {}
     """Events that this source brings along; those that events.yaml declares itself stay as they are there."""
 
     @model_validator(mode="after")
+    def _one_place(self) -> "Source":
+        """Rows come from files or from a database."""
+        if self.database is None:
+            if lacking := [key for key in ("path", "format") if key not in self.model_fields_set]:
+                also = "" if len(lacking) == 1 else " (or `database`, for the rows of a table or query)"
+                raise ValueError(f"missing key {' and '.join(f'{key!r}' for key in lacking)}{also}")
+        elif files := [key for key in ("path", "format", "csv", "records") if key in self.model_fields_set]:
+            raise ValueError(f"`database` and `{files[0]}` exclude each other: rows come from one place")
+        return self
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> "Source":
+        if "csv" in self.model_fields_set and self.format not in TABLES:
+            raise ValueError(f"`csv` says how CSV and TSV are written; the format is {self.format}")
+        if self.records is not None and self.format != "json":
+            raise ValueError(f"`records` is for the format json; the format is {self.format}")
+        return self
+
+    @model_validator(mode="after")
     def _mapping_fits(self) -> "Source":
         if not (self.events or self.profiles or self.aliases):
             raise ValueError("a source needs a mapping: `events`, `profiles` or `aliases`")
+        if self.machine is not None and not self.events:
+            raise ValueError("`machine` judges events: map `events`, or leave it out")
         if (self.profiles is None) != (not self.columns):
             raise ValueError("`profiles` and `columns` go together: the mapping, and the facts it fills")
         return self
