@@ -98,6 +98,27 @@ class Database:
         """The URL with its password: for a child process that opens the same database, never to be shown."""
         return self._url.render_as_string(hide_password=False)
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of this machine and no server."""
+        return self._engine.dialect.name == "sqlite"
+
+    def compact(self) -> None:
+        """Rewrites the database without what was deleted from it: rows leave their bytes behind until then.
+
+        A database file is rewritten whole; a server's tables are vacuumed, and its write-ahead log and
+        backups are its operator's.
+        """
+        raw = self._engine.raw_connection()
+        try:
+            if not self.is_file:
+                raw.driver_connection.autocommit = True  # type: ignore[union-attr]  # VACUUM takes no transaction
+            for statement in ("VACUUM", *(["PRAGMA wal_checkpoint(TRUNCATE)"] if self.is_file else [])):
+                raw.cursor().execute(statement)
+        finally:
+            raw.close()
+            self._engine.dispose()  # the next connection is one without these settings
+
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection in a transaction that only reads."""

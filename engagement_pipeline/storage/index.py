@@ -47,6 +47,16 @@ def describe(
     }
 
 
+def describe_anew(infos: Mapping[str, PartitionInfo]) -> dict[str, str]:
+    """A commit's metadata where partitions were rewritten without being made anew, as by an erasure: all that
+    is known of them, so that commits before it are not needed, and what was made from them stays in step."""
+    known = {
+        key: (info.delta_version, info.data_version, info.rows, dict(info.inputs))
+        for key, info in infos.items()
+    }
+    return {COMMIT_KEY: json.dumps({"known": known})}
+
+
 def partitions(database: Database, name: str, table: DeltaTable) -> dict[str, PartitionInfo]:
     """Partition -> what it holds at the table's newest version."""
     delta_id, version = str(table.metadata().id), table.version()
@@ -115,6 +125,8 @@ def _read(commit: Mapping[str, object], stored: Mapping[str, PartitionInfo]) -> 
     said = json.loads(text)
     version = commit["version"]
     assert isinstance(version, int)  # noqa: S101  Delta's protocol
+    if "known" in said:
+        return {key: PartitionInfo(*info) for key, info in said["known"].items()}
     written = {
         key: PartitionInfo(version, data_version, rows, said["inputs"])
         for key, (data_version, rows) in said["partitions"].items()

@@ -16,7 +16,14 @@ from pathlib import Path
 import polars as pl
 import polars_hash as plh
 
-from engagement_pipeline.storage.tables import ForeignRows, OverlappingFrames, TableSpec, conform, key_value
+from engagement_pipeline.storage.tables import (
+    NO_STATISTICS,
+    ForeignRows,
+    OverlappingFrames,
+    TableSpec,
+    conform,
+    key_value,
+)
 
 Frames = pl.LazyFrame | pl.DataFrame | Iterable[pl.DataFrame]
 Validate = Callable[[pl.DataFrame], None]
@@ -112,7 +119,7 @@ def stage(
     the order of `sort_by`. Everything else is validated in whole partitions, small ones together.
     Raises WrongSchema, ForeignRows, OverlappingFrames, and what `validate` raises.
     """
-    staged = {key: StagedPartition(columns=_columns(spec)) for key in keys}
+    staged = {key: StagedPartition(columns=spec.digest_columns) for key in keys}
     for group in _grouped(_pieces(spec, frames, list(keys), folder)):
         for key, _ in group:
             if key not in staged:
@@ -123,7 +130,7 @@ def stage(
         if validate is not None:
             validate(pl.concat([frame for _, frame in group]))
         for key, frame in group:
-            _write(spec, frame, staged[key], folder)
+            write_rows(spec, frame, staged[key], folder)
     return staged
 
 
@@ -212,11 +219,14 @@ def _sorted(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(spec.sort_by, maintain_order=True) if spec.sort_by else frame
 
 
-def _write(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, folder: Path) -> None:
-    path = folder / f"part-{uuid.uuid4().hex}.parquet"
-    stored = frame.drop(spec.partition_by) if spec.partition_by else frame
-    stored.write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
-    into.files.append(StagedFile(path, frame.height, _stats(spec, frame)))
+def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, folder: Path | None) -> None:
+    """Adds a file of rows of one partition to what is staged of it; without a folder they are only counted,
+    being stored already."""
+    if folder is not None and frame.height:
+        path = folder / f"part-{uuid.uuid4().hex}.parquet"
+        stored = frame.drop(spec.partition_by) if spec.partition_by else frame
+        stored.write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+        into.files.append(StagedFile(path, frame.height, _stats(spec, frame)))
     into.rows += frame.height
     into.hashes += _hashes(spec, frame)
 
@@ -228,15 +238,13 @@ def _hashes(spec: TableSpec, frame: pl.DataFrame) -> int:
     return total
 
 
-def _columns(spec: TableSpec) -> str:
-    return json.dumps([[n, str(kind)] for n, kind in spec.schema.items() if n not in spec.provenance])
-
-
 def _stats(spec: TableSpec, frame: pl.DataFrame) -> str:
-    """Bounds of the first sort column: readers skip files by them, parquet's own statistics do the rest."""
+    """Bounds of the first sort column, unless it names people: readers skip files by them, parquet's own
+    statistics, which go with the file, do the rest."""
     stats: dict[str, object] = {"numRecords": frame.height}
     first = spec.sort_by[0] if spec.sort_by else None
-    if first and first != spec.partition_by and frame.schema[first] in (pl.String, pl.Int64, pl.Date):
+    wanted = first not in NO_STATISTICS and first != spec.partition_by
+    if first and wanted and frame.schema[first] in (pl.String, pl.Int64, pl.Date):
         column = frame[first]
         if not column.null_count():
             low, high = column[0], column[-1]

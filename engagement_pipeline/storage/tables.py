@@ -3,6 +3,7 @@
 Here: plain values and errors. Not here: any access to files or the database.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,10 @@ import polars as pl
 
 WHOLE = "all"
 """The one partition of a table that is not partitioned."""
+PEOPLE_COLUMNS = ("person_id", "alias")
+"""Columns that name a person; a row goes with any of them."""
+NO_STATISTICS = frozenset({*PEOPLE_COLUMNS, "event_id"})
+"""Columns whose bounds are kept out of Delta's log, which outlives the rows: an id would stay in it."""
 
 
 class StorageError(Exception):
@@ -71,6 +76,11 @@ class TableSpec:
                 f"table {self.name!r} cannot be partitioned by a {self.schema[self.partition_by]}"
             )
 
+    @property
+    def digest_columns(self) -> str:
+        """The columns that a partition's digest covers, with their types."""
+        return json.dumps([[n, str(kind)] for n, kind in self.schema.items() if n not in self.provenance])
+
 
 @dataclass(frozen=True)
 class PartitionInfo:
@@ -83,6 +93,11 @@ class PartitionInfo:
     rows: int
     inputs: Mapping[str, int]
     """Table -> version that was read to make it."""
+
+
+def older(info: PartitionInfo | None, versions: Mapping[str, int]) -> bool:
+    """Whether a partition is missing, or was made from an older version of a table than these."""
+    return info is None or any(info.inputs.get(table, -1) < version for table, version in versions.items())
 
 
 @dataclass(frozen=True)
