@@ -7,6 +7,7 @@ A candidate frame has the columns of `event_schema(catalog)`, every one nullable
 optionally, where the mapping found text that it could not read:
 
 - `malformed` (text): why the row could not be read at all; no other rule then speaks of the row;
+- `signal.<name>`: what a later verdict needs; it stays on valid events;
 - `text.<column>` (text): what stood where `occurred_at`, `value`, `is_machine` or a declared property was
   mapped from. The value is unreadable when this is not blank and the column is null.
 """
@@ -18,13 +19,14 @@ from typing import get_args
 
 import pandera.polars as pa
 import polars as pl
+import polars.selectors as cs
 
 from engagement_pipeline.catalog.specs import Catalog, Channel, PropertyType
 from engagement_pipeline.contracts.rules import failures, rule
 from engagement_pipeline.core.frames import REJECTED, event_schema
 from engagement_pipeline.core.text import filled
 
-TEXT = "text."
+TEXT, SIGNAL = "text.", "signal."
 SHOWN = 60
 """Characters of a culprit value in a reason."""
 
@@ -48,7 +50,7 @@ class RowRule:
 
 @dataclass(frozen=True)
 class Split:
-    """`valid` has the columns of `event_schema`; `rejected` those of `REJECTED`, one row per row and rule."""
+    """`valid` has the columns of `event_schema`, and `signal.` columns where given; `rejected` those of `REJECTED`, one row per row and rule."""
 
     valid: pl.DataFrame
     rejected: pl.DataFrame
@@ -80,7 +82,7 @@ def split(df: pl.DataFrame, catalog: Catalog) -> Split:
     for mask in broken.values():
         bad = bad | mask
     return Split(
-        valid=df.filter(~bad).select(schema.names()),
+        valid=df.filter(~bad).select(*schema.names(), cs.starts_with(SIGNAL)),
         rejected=pl.concat([REJECTED.to_frame(), *rejected]).sort("batch", "row_number", "rule"),
     )
 

@@ -14,6 +14,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog, Channel, Score
 from engagement_pipeline.contracts.rules import rule
 from engagement_pipeline.core import frames
+from engagement_pipeline.core.machine import REASONS
 
 STATES = ["scored", "inactive", "unscored", "provisional"]
 DECISIONS = ["send", "hold_out", "suppress"]
@@ -79,6 +80,9 @@ def _events(_name: str, catalog: Catalog) -> Contract:
         "value: finite and within limits.value": pl.col("value").abs() <= project.limits.value,
         "event_date: day of occurred_at in the project's zone": pl.col("event_date") == local,
         "event_date: within the project": _within(project.start_date, project.end_date),
+        "machine_reason: known": pl.col("machine_reason").is_in(list(REASONS)),
+        "machine_reason: given exactly for machines": pl.col("machine_reason").is_not_null()
+        == pl.col("is_machine"),
         **{
             f"{column}: finite": pl.col(column).is_finite()
             for column, kind in catalog.properties.items()

@@ -58,6 +58,7 @@ EVENT_BASE = pl.Schema(
         "campaign_id": pl.String(),
         "message_id": pl.String(),
         "is_machine": pl.Boolean(),
+        "machine_reason": pl.String(),
     }
 )
 EVENT_PROVENANCE = pl.Schema(
@@ -89,6 +90,40 @@ PERSON_BASE = pl.Schema(
         "valid_to": pl.Date(),
     }
 )
+
+IDENTITIES = pl.Schema(
+    {
+        "batch": pl.String(),
+        "row_number": pl.Int64(),
+        "alias": pl.String(),
+        "person_id": pl.String(),
+        "merges": pl.Boolean(),
+        "observed_at": UTC_MICROS,
+    }
+)
+ALIASES = pl.Schema(
+    {
+        "alias": pl.String(),
+        "person_id": pl.String(),
+        "valid_from": pl.Date(),
+        "valid_to": pl.Date(),
+    }
+)
+CONSENTS = pl.Schema(
+    {
+        "person_id": pl.String(),
+        "channel": pl.String(),
+        "state": pl.String(),
+        "reason": pl.String(),
+        "source": pl.String(),
+        "event_id": pl.String(),
+        "observed_at": UTC_MICROS,
+        "valid_from": pl.Date(),
+        "valid_to": pl.Date(),
+    }
+)
+HELD = pl.Schema({"as_of": pl.Date(), "digest": pl.String(), "since": pl.Int64()})
+"""What a table of periods held on a date, and the version of that table that first held it."""
 
 DAILY_MEASURES = pl.Schema(
     {
@@ -178,7 +213,9 @@ DESCRIPTIONS = {
     "events_version": "Digest of the day's events that the measure was computed from.",
     "file": "Name of the file below the landing folder.",
     "first_seen": "First day with an event or a profile row.",
-    "is_machine": "Whether a machine did it, as the source says.",
+    "is_machine": "Whether a machine did it.",
+    "machine_reason": "How one knows: provider_flag, known_bot, apple_mail_privacy, prefetch or "
+    "security_gateway; null for persons.",
     "measure": "Id of the daily quantity.",
     "measures_version": "Digest of the day's measures that this row was written for.",
     "message": "What is sent, or would have been.",

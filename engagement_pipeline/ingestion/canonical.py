@@ -13,7 +13,9 @@ import polars_hash as plh
 
 from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, Source
 from engagement_pipeline.core.frames import event_schema
+from engagement_pipeline.core.machine import LINK
 from engagement_pipeline.core.text import filled
+from engagement_pipeline.ingestion.machine import row_verdicts, signal_origins
 from engagement_pipeline.ingestion.decode import decode
 from engagement_pipeline.ingestion.values import as_boolean, as_number, as_type, field_text, read_times
 
@@ -46,7 +48,7 @@ def canonical_events(
     """
     mapping = _mapping(source)
     properties = _properties(mapping, catalog)
-    origins = [*_fields(mapping).values(), *properties.values()]
+    origins = [*_fields(mapping).values(), *properties.values(), *signal_origins(source)]
     fields, malformed = decode(
         landed["raw"], [path for origin in origins for path in origin.reads], nested=source.format != "csv"
     )
@@ -87,10 +89,12 @@ def canonical_events(
         properties=pl.col("raw"),
     )
     own = pl.col("event_id") if mapping.event_id is None else _hash(_content(catalog))
-    rows = rows.with_columns(own.alias("content_hash"))
+    # The verdict comes after the hash: an event stays the same when one knows better who did it.
+    rows = row_verdicts(rows.with_columns(own.alias("content_hash")), source, _text)
     return rows.select(
         *(pl.col(name).cast(kind) for name, kind in event_schema(catalog).items()),
         *("file", "raw", "malformed"),
+        *([LINK] if LINK in rows.columns else []),
         *(TEXT + name for name in unread),
     )
 

@@ -1,7 +1,8 @@
-"""Landed rows to the events of given days, each id settled once.
+"""Landed rows to the events of given days, each id settled once and each event judged by its timing.
 
 Here: which batches a day needs, reading them in bounded memory, what earlier days claimed. Not here: the
-mapping (`canonical`), the rules (`contracts.events`) and how an id is settled (`core.events`).
+mapping (`canonical`), the rules (`contracts.events`), how an id is settled (`core.events`) and whose event it
+is (`core.machine`).
 """
 
 import tempfile
@@ -15,14 +16,17 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Source
 from engagement_pipeline.contracts.events import split
-from engagement_pipeline.contracts.rules import enforce_limit
+from engagement_pipeline.contracts.rules import TooManyRejected, enforce_limit
 from engagement_pipeline.core.events import CLAIM, settle
 from engagement_pipeline.core.frames import CONFLICTS, event_schema
+from engagement_pipeline.core.machine import LINK, judge_timing
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import canonical_events, number_repeats
+from engagement_pipeline.ingestion.machine import timings_of
 from engagement_pipeline.ingestion.verdicts import landed_blocks
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.ledger import Ledger
+from engagement_pipeline.storage.tables import older
 
 CHUNK_ROWS = 1_000_000
 """Rows settled at once; about 700 MB with a JSON of 250 bytes each."""
@@ -34,6 +38,10 @@ class DayEvents(NamedTuple):
     days: list[date]
     events: pl.DataFrame
     conflicts: pl.DataFrame
+    duplicates: dict[date, int]
+    """Deliveries of an event that was delivered already, on days that had any."""
+    refused: dict[date, TooManyRejected]
+    """Days asked for that cannot be made: too many of their ids conflict. Nothing of them is given."""
 
 
 def events_for(
@@ -43,15 +51,14 @@ def events_for(
 
     Every batch that touches the days is read once. An id that stored events or conflicts of the days
     before (`project.lateness_horizon`) claimed already is a conflict, whether or not these days were made
-    since they landed.
-    Raises TooManyRejected for a day with more conflicts than `limits.reject_share`.
+    since they landed, or since a replay judged them anew.
     """
     wanted = sorted(set(days))
     horizon = catalog.project.lateness_horizon
     read = sorted({*wanted, *_outdated(source, wanted, horizon, lake, ledger)})
     batches = ledger.batches(source.source, read)
     if not batches:
-        yield DayEvents(wanted, event_schema(catalog).to_frame(), CONFLICTS.to_frame())
+        yield DayEvents(wanted, event_schema(catalog).to_frame(), CONFLICTS.to_frame(), {}, {})
         return
     claimed = _claimed(source, read, horizon, lake)
     stored = lake.partitions(f"landed/{source.source}")
@@ -59,9 +66,10 @@ def events_for(
     for some, rows in _by_chunk(source, batches, chunks, catalog, lake):
         found = _settled(number_repeats(rows, source), claimed, horizon)
         asked = [day for day in some if day in wanted]
-        kept, lost = (frame.filter(pl.col("event_date").is_in(asked)) for frame in found)
-        _enforce(kept, lost, catalog, source)
-        yield DayEvents(asked, kept, lost)
+        refused = _refused(*found, asked, catalog, source)
+        good = [day for day in asked if day not in refused]
+        kept, lost = (frame.filter(pl.col("event_date").is_in(good)) for frame in found)
+        yield DayEvents(good, _judged(kept, source), lost, _duplicates(rows, kept, lost), refused)
         since = some[-1] - timedelta(days=horizon)
         claimed = pl.concat(
             [claimed.filter(pl.col("occurred_at").dt.date() >= since), *(f.select(CLAIM) for f in found)]
@@ -77,10 +85,9 @@ def _outdated(
     """
     if not _given_ids(source):
         return
-    landed, made = f"landed/{source.source}", lake.partitions(f"events/{source.source}")
-    for day, version in ledger.touched(source.source).items():
-        info = made.get(day.isoformat())
-        if (info is None or info.inputs.get(landed, -1) < version) and _near(day, wanted, horizon):
+    made = lake.partitions(f"events/{source.source}")
+    for day, versions in ledger.needed(source.source).items():
+        if _near(day, wanted, horizon) and older(made.get(day.isoformat()), versions):
             yield day
 
 
@@ -104,7 +111,7 @@ def _by_chunk(
     source: Source, batches: Sequence[str], chunks: list[list[date]], catalog: Catalog, lake: Lake
 ) -> Iterator[tuple[list[date], pl.DataFrame]]:
     """Valid events of each chunk's days; every batch is read once, and waits on disk for its turn."""
-    empty = event_schema(catalog).to_frame()
+    empty = _unjudged(source, catalog).to_frame()
     days = [day for chunk in chunks for day in chunk]
     blocks = (
         split(canonical_events(block, source, catalog, days), catalog).valid
@@ -161,13 +168,44 @@ def _explained(conflicts: pl.DataFrame) -> pl.DataFrame:
     ).select(CONFLICTS.names())
 
 
-def _enforce(kept: pl.DataFrame, lost: pl.DataFrame, catalog: Catalog, source: Source) -> None:
-    total = dict(kept.group_by("event_date").len().iter_rows())
-    for day, count in sorted(lost.group_by("event_date").len().iter_rows()):
-        enforce_limit(
-            count,
-            count + total.get(day, 0),
-            catalog.project.limits.reject_share,
-            f"events of source {source.source!r} on {day}",
-            {"conflicting_event_id": count},
-        )
+def _unjudged(source: Source, catalog: Catalog) -> pl.Schema:
+    """Columns of valid events that were not judged by their timing yet."""
+    timings = timings_of(source)
+    links = timings is not None and timings.links is not None
+    return pl.Schema({**event_schema(catalog), **({LINK: pl.String()} if links else {})})
+
+
+def _judged(events: pl.DataFrame, source: Source) -> pl.DataFrame:
+    timings = timings_of(source)
+    return events if timings is None else judge_timing(events, timings)
+
+
+def _duplicates(rows: pl.DataFrame, kept: pl.DataFrame, lost: pl.DataFrame) -> dict[date, int]:
+    """Rows of the days of `kept` and `lost` that are in neither."""
+    found = _by_day(pl.concat([kept.select("event_date"), lost.select("event_date")]))
+    extra = {day: count - found[day] for day, count in _by_day(rows).items() if day in found}
+    return {day: count for day, count in sorted(extra.items()) if count}
+
+
+def _by_day(frame: pl.DataFrame) -> dict[date, int]:
+    return dict(frame.group_by("event_date").len().iter_rows())
+
+
+def _refused(
+    kept: pl.DataFrame, lost: pl.DataFrame, days: Sequence[date], catalog: Catalog, source: Source
+) -> dict[date, TooManyRejected]:
+    """Days with more conflicts than `limits.reject_share`, and the words for it."""
+    refused, events, conflicts = {}, _by_day(kept), _by_day(lost)
+    for day in days:
+        count = conflicts.get(day, 0)
+        try:
+            enforce_limit(
+                count,
+                count + events.get(day, 0),
+                catalog.project.limits.reject_share,
+                f"events of source {source.source!r} on {day}",
+                {"conflicting_event_id": count},
+            )
+        except TooManyRejected as error:
+            refused[day] = error
+    return refused

@@ -4,9 +4,9 @@ Here: taking files in, each exactly once, with everything that must be stored on
 stops another. Not here: what a row is worth (`verdicts`), and events, which are made day by day (`events`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -56,11 +56,13 @@ class Intake:
     """One per batch examined: those that landed now, were refused, or were never examined to the end."""
     rejected: Commit | None
     """The commit of `rejected/<source>`; None when nothing was examined."""
+    replayed: frozenset[date] = frozenset()
+    """Days that batches which were judged anew touch now, or touched before, or may have held an id from."""
 
     @property
     def touched(self) -> list[date]:
         """Event days to make anew, ascending."""
-        return sorted({day for each in self.verdicts if not each.refusal for day in each.days})
+        return sorted(self.replayed.union(*(each.days for each in self.verdicts if not each.refusal)))
 
     @property
     def by_rule(self) -> dict[str, int]:
@@ -96,8 +98,8 @@ def take_in(
     Of a file that cannot be read, or has more rejected rows than `limits.reject_share`, nothing lands; the
     ledger keeps the reason, `rejected/<source>` the rows, and every run tries again. A run that was killed
     on the way is made good by the next, with the stamp it gave. `replay` judges every landed batch anew,
-    for use after the tracking plan or a mapping changed. Nothing is raised for bad files: see
-    `Intake.raise_problems`.
+    for use after the tracking plan or a mapping changed; batches that `Ledger.request_replay` noted are in
+    any case. Nothing is raised for bad files: see `Intake.raise_problems`.
     """
     # Two runs at once would stamp one file twice: the second waits, and finds it landed.
     with lock(ledger.database, f"intake of {source.source}"):
@@ -108,12 +110,15 @@ def _take_in(work: "_Work", landing: Path, replay: bool) -> Intake:
     source, ledger = work.source, work.ledger
     ledger.rebuild(source.source, work.lake)
     already = ledger.landed(source.source)
+    if replay:
+        ledger.request_replay(source.source, already)
     found = discover(source, landing)
     new = {each.fingerprint: each for each in reversed(found) if each.fingerprint not in already}
     for each in sorted(new.values(), key=lambda item: item.file):
         work.take(each)
     work.commit()
-    work.examine(sorted(already) if replay else sorted(set(ledger.untouched(source.source)) & already))
+    again = {*ledger.untouched(source.source), *ledger.replays_requested(source.source)}
+    work.examine(sorted(again & already))
     return work.finish(known=len(found) - len(new))
 
 
@@ -198,12 +203,27 @@ class _Work:
                 partial(validate, schema=schema_for(table.name, self.catalog)),
             )
         days = {each.batch: each.days for each in self.verdicts if not each.refusal}
-        self.ledger.touch(self.source.source, days)
+        replayed = self._replayed(days)
+        number = self.ledger.next_replay(self.source.source, self.lake) if replayed else 0
+        self.ledger.touch(self.source.source, days, replayed, number)
         return Intake(
             Landing(tuple(self.landed), tuple(self.failed), known, tuple(self.notes)),
             tuple(self.verdicts),
             commit,
+            frozenset(replayed),
         )
+
+    def _replayed(self, days: Mapping[str, set[date]]) -> set[date]:
+        """Days to make anew because batches were judged anew: those that they touch now and touched before,
+        and those on which a conflict may be over because the claim before it is no longer there."""
+        again = days.keys() & set(self.ledger.replays_requested(self.source.source))
+        found = self.ledger.days_of(self.source.source, again).union(*(days[batch] for batch in again))
+        if not found:
+            return set()
+        last = max(found) + timedelta(days=self.catalog.project.lateness_horizon + 1)
+        stored = self.lake.partitions(f"conflicts/{self.source.source}")
+        conflicts = {date.fromisoformat(day) for day, info in stored.items() if info.rows}
+        return found | {day for day in conflicts if min(found) < day <= last}
 
     def _judged(self, found: Found, verdict: Verdict) -> Iterator[pl.DataFrame]:
         """The file's rows; raises at their end when too many were rejected, so that nothing of it lands."""

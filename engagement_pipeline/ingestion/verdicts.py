@@ -92,29 +92,34 @@ class Judge:
         verdict.claims = []
 
     def _later_days(self, claims: list[pl.DataFrame]) -> set[date]:
-        """Days stored already on which an id of this batch was used again: the earlier claim wins there."""
+        """Days stored already on which an id of this batch was used again: the earlier claim wins there, or is
+        the one that a conflict names."""
         if not claims:
             return set()
         claimed = pl.concat(claims).unique()
         horizon = timedelta(days=self.catalog.project.lateness_horizon + 1)
         days = set(claimed["event_date"].unique())
-        table = f"events/{self.source.source}"
-        near = [
-            key
-            for key in self.lake.partitions(table)
-            if min(days) < date.fromisoformat(key) <= max(days) + horizon
-        ]
-        if not near:
-            return set()
-        same = (
-            self.lake.scan(table, near)
-            .select(CLAIMED.names())
-            .join(claimed.lazy(), on="event_id", suffix="_claimed")
-            .filter(
-                (pl.col("event_date") - pl.col("event_date_claimed")).is_between(pl.duration(days=1), horizon)
+        found: set[date] = set()
+        for table in (f"events/{self.source.source}", f"conflicts/{self.source.source}"):
+            near = [
+                key
+                for key, info in self.lake.partitions(table).items()
+                if info.rows and min(days) < date.fromisoformat(key) <= max(days) + horizon
+            ]
+            if not near:
+                continue
+            same = (
+                self.lake.scan(table, near)
+                .select(CLAIMED.names())
+                .join(claimed.lazy(), on="event_id", suffix="_claimed")
+                .filter(
+                    (pl.col("event_date") - pl.col("event_date_claimed")).is_between(
+                        pl.duration(days=1), horizon
+                    )
+                )
             )
-        )
-        return set(same.select(pl.col("event_date").unique()).collect().to_series())
+            found.update(same.select(pl.col("event_date").unique()).collect().to_series())
+        return found
 
 
 def landed_blocks(source: Source, batches: Collection[str], lake: Lake) -> Iterator[pl.DataFrame]:

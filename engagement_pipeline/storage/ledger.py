@@ -37,6 +37,19 @@ TOUCHED = sa.Table(
     sa.Column("event_date", sa.Date, primary_key=True),
     sa.Index("touched_days_by_date", "source", "event_date"),
 )
+REPLAYED = sa.Table(
+    "replayed_days",
+    METADATA,
+    sa.Column("source", sa.String(100), primary_key=True),
+    sa.Column("event_date", sa.Date, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),  # of the replay that last touched the day
+)
+REQUESTED = sa.Table(
+    "requested_replays",
+    METADATA,
+    sa.Column("source", sa.String(100), primary_key=True),
+    sa.Column("batch", sa.String(64), primary_key=True),
+)
 SOME = 500
 """Values in one IN list; SQLite bounds the number of parameters."""
 
@@ -94,10 +107,26 @@ class Ledger:
             connection.execute(sa.insert(FILES).values(**asdict(file), days_known=False))
 
     @again_if_overtaken
-    def touch(self, source: str, days: Mapping[str, Iterable[date]]) -> None:
-        """Records the event days that each batch touches, in place of what was recorded of these batches."""
+    def touch(
+        self,
+        source: str,
+        days: Mapping[str, Iterable[date]],
+        replayed: Iterable[date] = (),
+        number: int = 0,
+    ) -> None:
+        """Records the event days that each batch touches, in place of what was recorded of these batches.
+
+        Requests to replay these batches are fulfilled by it: `replayed` are the days to be made anew because
+        of that, marked with the replay's `number` (see `next_replay`).
+        """
         with self.database.write() as connection:
+            for day in sorted(set(replayed)):
+                mine = (REPLAYED.c.source == source) & (REPLAYED.c.event_date == day)
+                connection.execute(sa.delete(REPLAYED).where(mine))
+                connection.execute(sa.insert(REPLAYED).values(source=source, event_date=day, number=number))
             for batch, dates in days.items():
+                wanted = (REQUESTED.c.source == source) & (REQUESTED.c.batch == batch)
+                connection.execute(sa.delete(REQUESTED).where(wanted))
                 connection.execute(
                     sa.delete(TOUCHED).where(TOUCHED.c.source == source, TOUCHED.c.batch == batch)
                 )
@@ -137,6 +166,54 @@ class Ledger:
         )
         with self.database.read() as connection:
             return {row[0]: row[1] for row in connection.execute(statement)}
+
+    def needed(self, source: str) -> dict[date, dict[str, int]]:
+        """Event day -> what its events must at least have been made from: the newest version of
+        `landed/<source>` that touched it, and as `replays/<source>` the last replay that did."""
+        found = {day: {f"landed/{source}": version} for day, version in self.touched(source).items()}
+        statement = sa.select(REPLAYED.c.event_date, REPLAYED.c.number).where(REPLAYED.c.source == source)
+        with self.database.read() as connection:
+            for day, number in connection.execute(statement):
+                found.setdefault(day, {})[f"replays/{source}"] = number
+        return dict(sorted(found.items()))
+
+    def read_replays(self, source: str) -> dict[str, int]:
+        """What a step that makes events notes as read, before it reads: the replays finished so far."""
+        statement = sa.select(sa.func.max(REPLAYED.c.number)).where(REPLAYED.c.source == source)
+        with self.database.read() as connection:
+            number = connection.scalar(statement)
+        return {} if number is None else {f"replays/{source}": number}
+
+    def next_replay(self, source: str, lake: Lake) -> int:
+        """The number of a new replay: above all that events were made from, also if the ledger was lost."""
+        made = lake.partitions(f"events/{source}").values()
+        stored = max((info.inputs.get(f"replays/{source}", 0) for info in made), default=0)
+        return 1 + max(stored, *self.read_replays(source).values(), 0)
+
+    @again_if_overtaken
+    def request_replay(self, source: str, batches: Iterable[str]) -> None:
+        """Notes landed batches to be judged anew by the next intake; it stands until one did."""
+        with self.database.write() as connection:
+            known = connection.scalars(sa.select(REQUESTED.c.batch).where(REQUESTED.c.source == source))
+            rows = [{"source": source, "batch": batch} for batch in sorted(set(batches) - set(known))]
+            if rows:
+                connection.execute(sa.insert(REQUESTED), rows)
+
+    def replays_requested(self, source: str) -> list[str]:
+        """Landed batches that wait to be judged anew."""
+        statement = sa.select(REQUESTED.c.batch).where(REQUESTED.c.source == source)
+        with self.database.read() as connection:
+            return sorted(connection.scalars(statement))
+
+    def days_of(self, source: str, batches: Iterable[str]) -> set[date]:
+        """Event days that these batches touch."""
+        found: set[date] = set()
+        keys = sorted(set(batches))
+        with self.database.read() as connection:
+            for start in range(0, len(keys), SOME):
+                some = (TOUCHED.c.source == source) & TOUCHED.c.batch.in_(keys[start : start + SOME])
+                found.update(connection.scalars(sa.select(TOUCHED.c.event_date).where(some)))
+        return found
 
     def rebuild(self, source: str, lake: Lake) -> list[str]:
         """Adds the files that the lake holds and the ledger does not know; gives their fingerprints.

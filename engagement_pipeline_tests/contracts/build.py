@@ -96,6 +96,7 @@ EVENT: dict[str, object] = {
     "value": 12.5,
     "unit": "EUR",
     "is_machine": False,
+    "machine_reason": None,
     "category": "books",
     "items": 2,
     "discount": 0.1,

@@ -165,9 +165,10 @@ class Shop:
         keys = sorted({day.isoformat() for day in days})
         if not keys:
             return
-        inputs = self.lake.versions([f"landed/{name}"])
+        inputs = {**self.lake.versions([f"landed/{name}"]), **self.ledger.read_replays(name)}
         wanted = [date.fromisoformat(key) for key in keys]
         found = list(events_for(self.catalog.sources[name], wanted, self.catalog, self.lake, self.ledger))
+        keys = [day.isoformat() for each in found for day in each.days]
         events = pl.concat([event_schema(self.catalog).to_frame(), *(each.events for each in found)])
         lost = pl.concat([CONFLICTS.to_frame(), *(each.conflicts for each in found)])
         self.lake.replace(table_spec(f"events/{name}", self.catalog), events, keys, inputs)

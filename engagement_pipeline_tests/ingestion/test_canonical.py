@@ -62,6 +62,7 @@ def test_every_column_of_an_event() -> None:
         "campaign_id": None,
         "message_id": None,
         "is_machine": True,
+        "machine_reason": "provider_flag",
         "coupon": "SPRING",
         "first": None,
         "items": 3,

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engagement_pipeline.catalog.specs import Limits
-from engagement_pipeline.contracts.rules import TooManyRejected
 from engagement_pipeline.ingestion import events as module
 from engagement_pipeline.ingestion.events import events_for
 from engagement_pipeline_tests.ingestion.shop import Shop, catalog, lines, row, source, till
@@ -174,15 +173,43 @@ def test_a_day_without_rows_is_empty(shop: Shop) -> None:
     assert (chunk.events.height, chunk.conflicts.height) == (0, 0)
 
 
-def test_a_day_of_conflicts_over_the_limit_fails(open_shop: Callable[..., Shop]) -> None:
+def test_a_day_of_conflicts_over_the_limit_is_refused_and_the_others_are_made(
+    open_shop: Callable[..., Shop],
+) -> None:
     shop = open_shop(limits=Limits(reject_share=0.4))
     shop.drop("web/a.jsonl", [row(1, at=at(DAY))])
     shop.run()
     before = shop.table("events/web")
-    shop.drop("web/b.jsonl", [row(1, at=at(DAY), session=str(number)) for number in range(5)])
-    with pytest.raises(TooManyRejected, match=f"'web' on {DAY}: 5 of 6 rows.*conflicting_event_id 5"):
-        shop.run()
-    assert shop.table("events/web").equals(before)
+    days = [DAY + timedelta(days=age) for age in (-1, 0, 1)]
+    shop.drop(
+        "web/b.jsonl",
+        [row(1, at=at(DAY), session=str(number)) for number in range(5)]
+        + [row(10 + number, at=at(day)) for number, day in enumerate(days)][::2],
+    )
+    took = shop.take_in()
+    assert took.touched == days
+    source = shop.catalog.sources["web"]
+    (found,) = events_for(source, days, shop.catalog, shop.lake, shop.ledger)
+    assert found.days == days[::2]
+    assert {day: str(why)[:72] for day, why in found.refused.items()} == {
+        DAY: f"events of source 'web' on {DAY}: 5 of 6 rows were rejected (83.3%)"
+    }
+    assert found.events["event_id"].to_list() == ["e10", "e12"]
+    assert found.conflicts.is_empty()
+    shop.make(days)
+    stored = shop.table("events/web")
+    assert stored.filter(pl.col("event_date") == DAY).equals(before)
+    assert stored.height == 3
+
+
+def test_deliveries_of_one_event_are_counted_by_day(shop: Shop) -> None:
+    one, two = row(1, at=at(DAY)), row(2, at=at(DAY + timedelta(days=1)))
+    shop.drop("web/a.jsonl", [one, one, two])
+    shop.drop("web/b.jsonl", [one, {**two, "session": "other"}])
+    days = shop.take_in().touched
+    (found,) = events_for(shop.catalog.sources["web"], days, shop.catalog, shop.lake, shop.ledger)
+    assert (found.events.height, found.conflicts.height) == (2, 1)
+    assert found.duplicates == {DAY: 2}
 
 
 def test_rows_without_an_id_collapse_across_files_and_stay_within_one(open_shop: Callable[..., Shop]) -> None:
