@@ -15,8 +15,8 @@ from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, Sou
 from engagement_pipeline.core.frames import event_schema
 from engagement_pipeline.core.machine import LINK
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.machine import row_verdicts, signal_origins
 from engagement_pipeline.ingestion.decode import decode
+from engagement_pipeline.ingestion.machine import row_verdicts, signal_origins
 from engagement_pipeline.ingestion.values import as_boolean, as_number, as_type, field_text, read_times
 
 CONTENT = [
@@ -50,7 +50,7 @@ def canonical_events(
     properties = _properties(mapping, catalog)
     origins = [*_fields(mapping).values(), *properties.values(), *signal_origins(source)]
     fields, malformed = decode(
-        landed["raw"], [path for origin in origins for path in origin.reads], nested=source.format != "csv"
+        landed["raw"], [path for origin in origins for path in origin.reads], nested=source.format not in TABLES
     )
     rows = landed.with_columns(
         *(field.alias(FROM + field.name) for field in fields), malformed.alias("malformed")

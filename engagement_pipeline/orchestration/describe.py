@@ -3,7 +3,7 @@
 Here: small aggregates of staged rows. Not here: raw identifiers; counts are enough.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -11,13 +11,16 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Score
 from engagement_pipeline.core.audiences import CampaignPlan, waterfall
-from engagement_pipeline.core.frames import POINT
+from engagement_pipeline.core.frames import CONFLICTS, POINT
+from engagement_pipeline.ingestion.events import DayEvents
 from engagement_pipeline.ingestion.intake import Intake
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table, picture
 from engagement_pipeline.reports.bands import band_counts
 from engagement_pipeline.reports.plots import histogram_png
 
 Metadata = Mapping[str, Any]
+LATENESS = {"1 hour": 1, "1 day": 24, "3 days": 72, "30 days": 720}
+"""In hours: older events than these are counted apart."""
 
 
 def describe_intake(took: Intake) -> Metadata:
@@ -36,8 +39,9 @@ def describe_intake(took: Intake) -> Metadata:
     return shown
 
 
-def describe_events(staged: pl.LazyFrame) -> Metadata:
-    """Events by name, and how many are a machine's."""
+def describe_events(staged: pl.LazyFrame, found: Iterable[DayEvents]) -> Metadata:
+    """Events by name, how many are a machine's and how one knows, how late they came, what was left out."""
+    found = list(found)
     counted = (
         staged.group_by("event", "channel")
         .agg(events=pl.len(), people=pl.col("person_id").n_unique(), machine=pl.col("is_machine").sum())
@@ -45,13 +49,61 @@ def describe_events(staged: pl.LazyFrame) -> Metadata:
         .collect()
     )
     total, machine = int(counted["events"].sum()), int(counted["machine"].sum())
-    return {
+    shown = {
         "events": total,
         "machine share": round(machine / max(1, total), 4),
+        "duplicates collapsed": sum(sum(each.duplicates.values()) for each in found),
+        "conflicts": sum(each.conflicts.height for each in found),
         "by event": markdown(
             markdown_table(("event", "channel", "events", "people", "by machines"), counted.iter_rows())
         ),
+        "received after": markdown(markdown_table(("after", "events"), _lateness(staged))),
     }
+    if machine:
+        reasons = (
+            staged.filter("is_machine").group_by("machine_reason").len().sort("machine_reason").collect()
+        )
+        shown["machine reasons"] = markdown(markdown_table(("reason", "events"), reasons.iter_rows()))
+    return shown
+
+
+def describe_days(staged: pl.LazyFrame, found: Iterable[DayEvents]) -> dict[str, Metadata]:
+    """By day: how many deliveries collapsed, how many ids conflicted, a machine's share, and how many events
+    were received more than a day after they happened."""
+    found = list(found)
+    conflicts = dict(
+        pl.concat([CONFLICTS.to_frame(), *(each.conflicts for each in found)])
+        .group_by("event_date")
+        .len()
+        .iter_rows()
+    )
+    duplicates = {day: count for each in found for day, count in each.duplicates.items()}
+    late = pl.col("received_at") - pl.col("occurred_at") > pl.duration(days=1)
+    rows = {
+        day: (share, count)
+        for day, share, count in staged.group_by("event_date")
+        .agg(share=pl.col("is_machine").mean(), late=late.sum())
+        .collect()
+        .iter_rows()
+    }
+    return {
+        day.isoformat(): {
+            "duplicates collapsed": duplicates.get(day, 0),
+            "conflicts": conflicts.get(day, 0),
+            "machine share": round(rows.get(day, (0.0, 0))[0], 4),
+            "received over a day later": rows.get(day, (0.0, 0))[1],
+        }
+        for each in found
+        for day in each.days
+    }
+
+
+def _lateness(staged: pl.LazyFrame) -> list[tuple[str, int]]:
+    """How long after they happened events were received."""
+    late = pl.col("received_at") - pl.col("occurred_at")
+    bounds = [(name, pl.duration(hours=hours)) for name, hours in LATENESS.items()]
+    counts = staged.select((late > bound).sum().alias(name) for name, bound in bounds).collect().row(0)
+    return list(zip(LATENESS, counts, strict=True))
 
 
 def describe_points(staged: pl.LazyFrame, days: list[date]) -> Metadata:

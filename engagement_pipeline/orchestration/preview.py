@@ -5,7 +5,7 @@ Here: what of them is used, so that a Dagster release that changes one breaks he
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,8 +47,10 @@ def check_result(
     passed: bool,
     metadata: Mapping[str, Any],
     partitions: list[str],
+    passed_for: Collection[str] = (),
 ) -> dg.AssetCheckResult:
-    """The check's result for every partition of the run; `partitions` is empty for a check without any.
+    """The check's result for every partition of the run; `partitions` is empty for a check without any. One
+    that failed as a whole may have `passed_for` some of them.
 
     A run over several partitions leaves `planned` rows for ever unless each partition's evaluation is
     logged from inside the step, and so does a run for one day of a check that has no days (measured on
@@ -63,7 +65,11 @@ def check_result(
         for partition in partitions:
             context.log_event(
                 dg.AssetCheckEvaluation(
-                    asset_key=asset, check_name=name, passed=passed, metadata=metadata, partition=partition
+                    asset_key=asset,
+                    check_name=name,
+                    passed=passed or partition in passed_for,
+                    metadata=metadata,
+                    partition=partition,
                 )
             )
         return dg.AssetCheckResult(asset_key=asset, check_name=name, passed=passed, metadata=metadata)

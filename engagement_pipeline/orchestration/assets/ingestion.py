@@ -13,13 +13,13 @@ import polars as pl
 from pydantic import Field
 
 from engagement_pipeline.catalog.specs import Source
-from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected
+from engagement_pipeline.contracts.rules import ContractBroken
 from engagement_pipeline.core.frames import CONFLICTS
-from engagement_pipeline.ingestion.events import events_for
+from engagement_pipeline.ingestion.events import DayEvents, events_for
 from engagement_pipeline.ingestion.intake import take_in
-from engagement_pipeline.orchestration.assets.table import materialized, stored_output
+from engagement_pipeline.orchestration.assets.table import log_materialized, materialized, stored_output
 from engagement_pipeline.orchestration.clock import now
-from engagement_pipeline.orchestration.describe import describe_events, describe_intake
+from engagement_pipeline.orchestration.describe import describe_days, describe_events, describe_intake
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import column_schema, refusal, source_definition
 from engagement_pipeline.orchestration.partitions import event_days
@@ -106,25 +106,42 @@ def event_asset(source: Source, bench: Workbench) -> dg.AssetsDefinition:
     )
     def make_events(context: dg.AssetExecutionContext) -> Iterator[Any]:
         keys = list(context.partition_keys)
-        inputs = bench.versions([landed])
-        found: list[pl.DataFrame] = [CONFLICTS.to_frame()]
+        inputs = {**bench.versions([landed]), **bench.ledger.read_replays(source.source)}
+        found: list[DayEvents] = []
 
         def rows() -> Iterator[pl.DataFrame]:
             wanted = [date.fromisoformat(day) for day in keys]
             for chunk in events_for(source, wanted, bench.catalog, bench.lake, bench.ledger):
-                found.append(chunk.conflicts)
+                found.append(chunk._replace(events=pl.DataFrame()))
                 yield chunk.events
 
         try:
             staged = bench.stage(events, rows(), keys, inputs)
-        except (TooManyRejected, ContractBroken) as error:
+        except ContractBroken as error:
             why = refusal(error, project.samples_in_metadata)
             yield check_result(context, key, WITHIN_LIMIT, False, {"why": why}, keys)
             raise dg.Failure(description=why, allow_retries=False) from None
-        lost = pl.concat(found)
-        bench.lake.commit(bench.stage(conflicts, lost, keys, inputs))
-        checked = check_result(context, key, WITHIN_LIMIT, True, {"conflicts": lost.height}, keys)
-        yield materialized(context, bench, staged, describe_events(staged.scan()), [checked])
+        refused = {str(day): error for each in found for day, error in each.refused.items()}
+        good = [day for day in keys if day not in refused]
+        staged.partitions = {day: staged.partitions[day] for day in good}
+        lost = pl.concat([CONFLICTS.to_frame(), *(each.conflicts for each in found)])
+        if good:
+            bench.lake.commit(bench.stage(conflicts, lost, good, inputs))
+        shown, by_day = describe_events(staged.scan(), found), describe_days(staged.scan(), found)
+        for day in good:
+            context.add_asset_metadata(by_day.get(day, {}), asset_key=key, partition_key=day)
+        counted = {"conflicts": lost.height}
+        if not refused:
+            checked = check_result(context, key, WITHIN_LIMIT, True, counted, keys)
+            yield materialized(context, bench, staged, shown, [checked])
+            return
+        why = "\n".join(refusal(error, project.samples_in_metadata) for error in refused.values())
+        if good:
+            stored = bench.lake.commit(staged)
+            log_materialized(context, key, stored, shown, by_day)
+        yield check_result(context, key, WITHIN_LIMIT, False, {"why": why, **counted}, keys, passed_for=good)
+        # The good days are stored; the step fails so that somebody looks at the others.
+        raise dg.Failure(description=why, allow_retries=False)
 
     return make_events
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from engagement_pipeline.contracts.rules import ContractBroken
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
@@ -22,6 +23,7 @@ from engagement_pipeline.orchestration.preview import check_result, check_spec, 
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import Kind, replace_current
 from engagement_pipeline.storage.staging import StagedTable
+from engagement_pipeline.storage.tables import Commit
 
 Rows = pl.LazyFrame | Iterable[pl.DataFrame]
 Frames = Mapping[str, pl.LazyFrame]
@@ -160,6 +162,26 @@ def materialized(
         data_version=dg.DataVersion(staged.data_version),
         check_results=checks,
     )
+
+
+def log_materialized(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    commit: Commit,
+    metadata: Mapping[str, Any],
+    by_partition: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Records partitions that a step stored by itself because the rest of its range could not be made: an
+    output would count for all of them."""
+    for partition, part in commit.partitions.items():
+        shown = {
+            **metadata,
+            **by_partition.get(partition, {}),
+            "dagster/partition_row_count": part.rows,
+            "delta version": commit.delta_version,
+        }
+        tags = {DATA_VERSION_TAG: part.data_version}
+        context.log_event(dg.AssetMaterialization(key, metadata=shown, partition=partition, tags=tags))
 
 
 def show_current(bench: Workbench, kind: Kind, table: str, day: date) -> None:
