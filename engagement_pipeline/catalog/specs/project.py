@@ -4,10 +4,12 @@ from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
 )
 
 from engagement_pipeline.catalog.specs.base import (
+    Channel,
     Days,
     Name,
     Share,
@@ -45,6 +47,30 @@ class Engine(Spec):
     buckets: Annotated[int, Field(ge=1, le=4096)] = 1
 
 
+def _ranked(value: object) -> object:
+    return {"sources": value} if isinstance(value, list) else value
+
+
+class Fact(Spec):
+    """How one profile fact is settled among the sources that declare it."""
+
+    sources: list[Name] = []
+    """The first one that has something to say counts; those not named follow in the order of their files."""
+    fresh_for: Days | None = None
+    """For how long what a source said counts; then the next one that knows it does, or nobody."""
+
+
+class People(Spec):
+    """How what several sources say of one person becomes one row."""
+
+    facts: dict[
+        Name, Annotated[Fact, BeforeValidator(_ranked, json_schema_input_type=Fact | list[Name])]
+    ] = {}
+    """Only facts that need it: a list of sources, first choice first, or that and how long it stays fresh."""
+    opt_in_needed: list[Channel] = []
+    """Channels on which only who opted in may be reached; on the others everyone who did not opt out."""
+
+
 class Project(Spec):
     """project.yaml: the settings every definition shares."""
 
@@ -64,3 +90,4 @@ class Project(Spec):
     limits: Limits = Limits()
     automation: Automation = Automation()
     engine: Engine = Engine()
+    people: People = People()
