@@ -6,7 +6,7 @@ stops another. Not here: what a row is worth (`verdicts`), and events, which are
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -17,14 +17,20 @@ from engagement_pipeline.catalog.specs import Catalog, Source
 from engagement_pipeline.contracts.rules import TooManyRejected, validate
 from engagement_pipeline.contracts.tables import schema_for
 from engagement_pipeline.core.frames import LANDED, REJECTED
+from engagement_pipeline.ingestion.databases.connection import DatabaseRefused
+from engagement_pipeline.ingestion.erased import screened
 from engagement_pipeline.ingestion.landing import Found, discover, in_pieces, landed_rows, oddities
+from engagement_pipeline.ingestion.places import since_of
+from engagement_pipeline.ingestion.pulling import Puller
 from engagement_pipeline.ingestion.readers import UnreadableFile
 from engagement_pipeline.ingestion.verdicts import Judge, Verdict, count_rules, landed_blocks
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.layout import table_spec
 from engagement_pipeline.storage.ledger import LandedFile, Ledger
 from engagement_pipeline.storage.locks import lock
+from engagement_pipeline.storage.seen import Seen
 from engagement_pipeline.storage.tables import Commit
+from engagement_pipeline.storage.tombstones import tombstones
 
 COMMIT_ROWS = 500_000
 """Files with fewer rows are landed together: a commit takes 50 ms, many deliveries are a few KB."""
@@ -32,6 +38,16 @@ COMMIT_ROWS = 500_000
 
 class IntakeIncomplete(Exception):  # noqa: N818  the words are what the reader sees
     """Some files of a source were refused; the others were taken in."""
+
+
+@dataclass(frozen=True)
+class PlaceState:
+    """What lies in the place that a source reads from."""
+
+    files: int
+    bytes: int
+    newest: datetime | None
+    """When the newest file was last written."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,8 @@ class Landing:
     """Files that had landed before, or are another of this run under a second name."""
     notes: tuple[str, ...]
     """What is odd about files that landed: no rows, a mapped column that is missing."""
+    place: "PlaceState | None" = None
+    """What lies in the place; None for a source that reads no files."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +102,7 @@ class Intake:
 
 def take_in(
     source: Source,
-    landing: Path,
+    landing: Path | str,
     received_at: datetime,
     catalog: Catalog,
     lake: Lake,
@@ -106,20 +124,49 @@ def take_in(
         return _take_in(_Work(source, received_at, catalog, lake, ledger), landing, replay)
 
 
-def _take_in(work: "_Work", landing: Path, replay: bool) -> Intake:
+def _take_in(work: "_Work", landing: Path | str, replay: bool) -> Intake:
     source, ledger = work.source, work.ledger
     ledger.rebuild(source.source, work.lake)
     already = ledger.landed(source.source)
     if replay:
         ledger.request_replay(source.source, already)
-    found = discover(source, landing)
-    new = {each.fingerprint: each for each in reversed(found) if each.fingerprint not in already}
-    for each in sorted(new.values(), key=lambda item: item.file):
-        work.take(each)
-    work.commit()
+    found = _Tally(set(already))
+    since = since_of(source, work.catalog.project)
+    if source.database is None:
+        seen = Seen(ledger.database)
+        for each in discover(source, landing, since=since, seen=seen, landed=found.fingerprints):
+            if found.is_new(each):
+                work.take(each)
+        work.commit()
+    else:
+        work.pull()
     again = {*ledger.untouched(source.source), *ledger.replays_requested(source.source)}
     work.examine(sorted(again & already))
-    return work.finish(known=len(found) - len(new))
+    return work.finish(found)
+
+
+class _Tally:
+    """The files that were found, counted as they go by."""
+
+    def __init__(self, fingerprints: set[str]) -> None:
+        self.fingerprints = fingerprints
+        self.known = self.files = self.bytes = self.newest = 0
+
+    def is_new(self, found: Found) -> bool:
+        """Whether the content is seen for the first time."""
+        self.files += 1
+        self.bytes += found.size
+        self.newest = max(self.newest, found.modified)
+        if found.fingerprint in self.fingerprints:
+            self.known += 1
+            return False
+        self.fingerprints.add(found.fingerprint)
+        return True
+
+    @property
+    def place(self) -> PlaceState:
+        newest = datetime.fromtimestamp(self.newest / 1e9, UTC) if self.files else None
+        return PlaceState(self.files, self.bytes, newest)
 
 
 class _Work:
@@ -131,12 +178,36 @@ class _Work:
         self.source, self.received_at, self.catalog = source, received_at, catalog
         self.lake, self.ledger = lake, ledger
         self.judge = Judge(source, catalog, lake)
+        self.tombstones = tombstones(lake.database)
+        self.erased = 0
         self.table = table_spec(f"landed/{source.source}", catalog)
         self.gathered: dict[Found, list[pl.DataFrame]] = {}
         self.landed: list[LandedFile] = []
         self.failed: list[LandedFile] = []
         self.notes: list[str] = []
         self.verdicts: list[Verdict] = []
+        self.settled = 0
+        """Verdicts of which everything is stored."""
+        self.rejected: Commit | None = None
+        self.replayed: set[date] = set()
+
+    def pull(self) -> None:
+        """Lands the new rows of the source's database batch by batch, each with all that belongs to it: a
+        pull that is cut off goes on behind the last batch."""
+        name, files = self.source.source, self.ledger.files(self.source.source).values()
+        self.ledger.forget_failed(name)  # they are tried again, mostly with other rows beside them
+        puller = Puller(self.source, [file for file in files if file.status == "landed"], self.lake)
+        try:
+            for found in puller.batches():
+                self.take(found)
+                self.commit()
+                self.settle()
+                if self.failed:
+                    break  # the next batch would move the watermark past this one
+        except DatabaseRefused as error:
+            self.failed.append(puller.failed(error, self.received_at))
+            self.ledger.record(self.failed[-1])
+        self.notes += puller.notes
 
     def take(self, found: Found) -> None:
         """Reads and judges a file; a big one is landed at once, piece by piece."""
@@ -187,30 +258,35 @@ class _Work:
             self.judge.conclude(verdict)
         self.verdicts += verdicts.values()
 
-    def finish(self, known: int) -> Intake:
-        """Stores rejected rows, and last the event days: a run killed before that is simply done again."""
-        commit = None
-        if self.verdicts:
+    def settle(self) -> None:
+        """Stores rejected rows, and last the event days, of the batches judged since the last time: a run
+        killed before that simply judges them again."""
+        verdicts, self.settled = self.verdicts[self.settled :], len(self.verdicts)
+        if verdicts:
             table = table_spec(f"rejected/{self.source.source}", self.catalog)
             version = self.lake.version(self.table.name)
-            commit = self.lake.replace(
+            self.rejected = self.lake.replace(
                 table,
-                pl.concat(
-                    [REJECTED.to_frame(), *(frame for each in self.verdicts for frame in each.rejected)]
-                ),
-                [each.batch for each in self.verdicts],
+                pl.concat([REJECTED.to_frame(), *(frame for each in verdicts for frame in each.rejected)]),
+                [each.batch for each in verdicts],
                 {} if version is None else {self.table.name: version},
                 partial(validate, schema=schema_for(table.name, self.catalog)),
             )
-        days = {each.batch: each.days for each in self.verdicts if not each.refusal}
+        days = {each.batch: each.days for each in verdicts if not each.refusal}
         replayed = self._replayed(days)
+        self.replayed |= replayed
         number = self.ledger.next_replay(self.source.source, self.lake) if replayed else 0
         self.ledger.touch(self.source.source, days, replayed, number)
+
+    def finish(self, found: "_Tally") -> Intake:
+        """Stores what is left to store."""
+        self.settle()
+        place = found.place if self.source.database is None else None
         return Intake(
-            Landing(tuple(self.landed), tuple(self.failed), known, tuple(self.notes)),
+            Landing(tuple(self.landed), tuple(self.failed), found.known, tuple(self.notes), place),
             tuple(self.verdicts),
-            commit,
-            frozenset(replayed),
+            self.rejected,
+            frozenset(self.replayed),
         )
 
     def _replayed(self, days: Mapping[str, set[date]]) -> set[date]:
@@ -228,8 +304,10 @@ class _Work:
     def _judged(self, found: Found, verdict: Verdict) -> Iterator[pl.DataFrame]:
         """The file's rows; raises at their end when too many were rejected, so that nothing of it lands."""
         for block in landed_rows(found, self.source, self.received_at):
-            self.judge.weigh(block, verdict)
-            yield block
+            kept = screened(block, self.source, self.tombstones)
+            self.erased += kept.erased
+            self.judge.weigh(kept.rows, verdict)
+            yield kept.rows
         self.judge.conclude(verdict)
         if verdict.refusal:
             raise verdict.refusal

@@ -1,14 +1,14 @@
-"""Files in the landing folder, and their rows as they will stand in `landed/<source>`.
+"""A source's files, and their rows as they will stand in `landed/<source>`.
 
-Here: which files a source has, what identifies one, and what is odd about it. Not here: formats (`readers`),
-and taking files in (`intake`).
+Here: what identifies a file, when it need not be read again, and what is odd about it. Not here: where
+files lie (`places`), formats (`readers`), and taking files in (`intake`).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from collections.abc import Container, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -16,73 +16,141 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.canonical import mapped_paths
+from engagement_pipeline.ingestion.places import Gone, Listed, Local, Place, Unusable, place_of
 from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of, read_raw
+from engagement_pipeline.storage.objects import StoreUnreachable
+from engagement_pipeline.storage.seen import Seen
 
 PIECE_ROWS = 262_144
 """Rows of one parquet file of a big batch; about 80 MB in memory."""
-UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", "~")
+REMEMBER = 500
+"""Files read after which it is noted that they were: a run that is killed does not read them all again."""
+FAILURES = 3
+"""Files one after the other that a store does not give before the whole place counts as unreachable."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file that a source's glob matches."""
+    """A file of a source."""
 
     file: str
-    """Below the landing folder."""
-    path: Path
+    """Below the landing folder; the whole URI where the source's path is one."""
+    path: Path | None
+    """Where its bytes are, until the next file is asked for; None when they need not or cannot be read."""
     size: int
     fingerprint: str
     """SHA-256 of its bytes: the same bytes under two names are one batch."""
+    rows: pl.DataFrame | None = field(default=None, compare=False)
+    """`row_number` and `raw` of what is no file; then nothing is read."""
+    modified: int = 0
+    """Nanoseconds since 1970."""
+    problem: str = ""
+    """Why its bytes could not be had."""
 
 
-def listing(source: Source, landing: Path) -> list[tuple[str, int, int]]:
-    """(name below the landing folder, bytes, time of change in ns) of the source's files, by name.
+def listing(source: Source, landing: Path | str, since: date | None = None) -> list[Listed]:
+    """The source's files by name, as they look from outside: no file is opened.
 
-    Hidden and unfinished files (`.tmp`, `.part`) are left alone, and whatever a link leads outside of the
-    folder to. No file is opened.
+    Hidden and unfinished files (`.tmp`, `.part`) are left alone, and those that a date in the path dates
+    before `since`. Raises Unusable or StoreUnreachable when the place cannot be looked at.
     """
-    root = landing.resolve()
-    found = []
-    for path in root.glob(source.path):
-        below = path.relative_to(root)
-        hidden = any(part.startswith(".") for part in below.parts)
-        if hidden or path.name.endswith(UNFINISHED) or not path.is_file():
-            continue
-        if path.resolve().is_relative_to(root):
-            stat = path.stat()
-            found.append((below.as_posix(), stat.st_size, stat.st_mtime_ns))
-    return sorted(found)
+    return place_of(source, landing, since).listing()
 
 
-def discover(source: Source, landing: Path) -> list[Found]:
-    """The source's files with their fingerprints, by name; each is read once while the process lives.
+def discover(
+    source: Source,
+    landing: Path | str,
+    *,
+    since: date | None = None,
+    seen: Seen | None = None,
+    landed: Container[str] = frozenset(),
+) -> Iterator[Found]:
+    """The source's files with their fingerprints, by name, each read at most once.
 
-    A file deleted meanwhile is left out.
+    A file that looks as it did when it was `seen` is not read for its fingerprint, nor at all when that has
+    `landed`. One deleted meanwhile is left out. Raises as `listing`, and StoreUnreachable when several files
+    in a row cannot be fetched.
     """
-    root, found = landing.resolve(), []
-    for file, size, modified in listing(source, landing):
-        path = root / file
+    place = place_of(source, landing, since)
+    files = place.listing()
+    with ExitStack() as finished:
+        memory = _Memory(source.source, seen, files)
+        finished.callback(memory.write)
+        failures = 0
+        for each in files:
+            known = place.fingerprint(each) or memory.recall(each)
+            if known is not None and known in landed:
+                yield Found(each.file, None, each.size, known, modified=each.modified)
+                continue
+            try:
+                with place.fetch(each) as local:
+                    yield _read(place, local, memory)
+                failures = 0
+            except (Gone, FileNotFoundError):
+                continue
+            except (Unusable, StoreUnreachable) as error:
+                failures += 1
+                if failures == FAILURES:
+                    raise
+                yield _unread(each, str(error))
+
+
+def _read(place: Place, local: Local, memory: "_Memory") -> Found:
+    path, listed = local
+    fingerprint = place.fingerprint(listed)
+    if fingerprint is None:
         try:
-            found.append(Found(file, path, size, _fingerprint(path, size, modified)))
+            with path.open("rb") as file:
+                fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
-            continue
+            raise
         except OSError:
-            # Whoever reads it will say why it cannot be; until then its name stands for its bytes.
-            name = hashlib.sha256(f"{file} {size} {modified}".encode()).hexdigest()
-            found.append(Found(file, path, size, name))
-    return found
+            return _unread(listed, "", path)  # whoever reads it will say why it cannot be
+        memory.note(listed, fingerprint)
+    return Found(listed.file, path, listed.size, fingerprint, modified=listed.modified)
 
 
-@lru_cache(maxsize=10_000)
-def _fingerprint(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _unread(listed: Listed, problem: str, path: Path | None = None) -> Found:
+    """A file whose name stands for its bytes until they can be had."""
+    name = hashlib.sha256(f"{listed.file} {listed.size} {listed.modified}".encode()).hexdigest()
+    return Found(listed.file, path, listed.size, name, modified=listed.modified, problem=problem)
+
+
+class _Memory:
+    """What was seen of a source's files."""
+
+    def __init__(self, source: str, seen: Seen | None, files: Iterable[Listed]) -> None:
+        self.source, self.seen = source, seen
+        self.known = seen.files(source) if seen else {}
+        self.fresh: dict[str, tuple[str, str]] = {}
+        if seen:
+            seen.forget(source, self.known.keys() - {each.file for each in files})
+
+    def recall(self, listed: Listed) -> str | None:
+        looks, fingerprint = self.known.get(listed.file, ("", ""))
+        return fingerprint if looks == _looks(listed) else None
+
+    def note(self, listed: Listed, fingerprint: str) -> None:
+        self.fresh[listed.file] = (_looks(listed), fingerprint)
+        if len(self.fresh) >= REMEMBER:
+            self.write()
+
+    def write(self) -> None:
+        if self.seen and self.fresh:
+            self.seen.record(self.source, self.fresh)
+        self.fresh = {}
+
+
+def _looks(listed: Listed) -> str:
+    return f"{listed.size} {listed.modified} {listed.mark}"
 
 
 def landed_rows(found: Found, source: Source, received_at: datetime) -> Iterator[pl.DataFrame]:
     """The file's rows as `frames.LANDED`, in bounded blocks. Raises UnreadableFile."""
+    if found.path is None and found.rows is None:
+        raise UnreadableFile(found.file, "its bytes could not be had", found.problem)
     try:
-        for block in read_raw(found.path, source.format):
+        for block in read_raw(found.path, source) if found.rows is None else [found.rows]:  # type: ignore[arg-type]
             yield block.select(
                 pl.lit(found.fingerprint).alias("batch"),
                 pl.lit(found.file).alias("file"),
@@ -108,7 +176,7 @@ def in_pieces(blocks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def oddities(found: Found, source: Source) -> list[str]:
     """Columns that the mapping reads and the file does not have: their values stay empty."""
-    there = columns_of(found.path, source.format)
+    there = None if found.path is None else columns_of(found.path, source)
     if there is None:
         return []
     hint = ""

@@ -106,6 +106,12 @@ class Ledger:
             connection.execute(sa.delete(FILES).where(mine))
             connection.execute(sa.insert(FILES).values(**asdict(file), days_known=False))
 
+    def forget_failed(self, source: str) -> None:
+        """Forgets the files of a source that failed; for a source that will try again under other names."""
+        mine = (FILES.c.source == source) & (FILES.c.status == "failed")
+        with self.database.write() as connection:
+            connection.execute(sa.delete(FILES).where(mine))
+
     @again_if_overtaken
     def touch(
         self,
