@@ -167,7 +167,7 @@ def test_nothing_recorded_is_rejected(recorded: Path, tmp_path: Path) -> None:
     for name, month in (("tills", "2018-01"), ("promotions", "2017")):
         source = catalog.sources[name]
         valid = 0
-        for block in read_raw(tmp_path / name / f"{month}.parquet", source.format):
+        for block in read_raw(tmp_path / name / f"{month}.parquet", source):
             parts = split(canonical_events(landed(block, name), source, catalog), catalog)
             assert parts.rejected.is_empty()
             valid += parts.valid.height

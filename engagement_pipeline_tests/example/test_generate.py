@@ -54,7 +54,7 @@ def judged(landing: Path, catalog: Catalog) -> dict[str, tuple[pl.DataFrame, pl.
             name = str(path.relative_to(landing))
             blocks = [
                 split(canonical_events(landed(block, name), source, catalog), catalog)
-                for block in read_raw(path, source.format)
+                for block in read_raw(path, source)
             ]
             if blocks:
                 found[name] = (
@@ -155,7 +155,7 @@ def computed(
     exports = [
         split_profiles(landed(block, path.name), crm, catalog).snapshots
         for path in sorted(landing.glob(crm.path))
-        for block in read_raw(path, crm.format)
+        for block in read_raw(path, crm)
     ]
     assert catalog.project.end_date is not None
     snapshots = pl.concat(exports).drop("batch").lazy()
