@@ -1,105 +1,234 @@
 """Raw JSON text to columns of text, as fast as polars can and one bad row at a time where it must.
 
-Here: picking the wanted fields out of rows, and why a row is no record. Not here: what a field means
-(`canonical`, `profiles`) and its type (`values`).
+Here: picking the wanted fields out of rows, and why a row is no record. Not here: which shape that is to
+polars (`shapes`), what a field means (`canonical`, `profiles`) and its type (`values`).
 
 `str.json_decode` takes 3.5 s per million rows and fails the whole column for one bad row; reading joined
 lines as NDJSON takes 0.7 s, but fails them all too. So rows are read in blocks, and only within a failing
-block small pieces go through Python, which takes 3 µs a row and can say what is wrong with it.
+block small pieces go through Python, which takes 3 µs a row and can say what is wrong with it. Between the
+two stand rows in which JSON stands as text within JSON (what a queue wraps around a message, what a CSV
+holds in a column): they are found by the key that text follows, and that text is read in turn.
 """
 
 import json
 import math
-from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import polars as pl
 from polars.exceptions import PolarsError
 
+from engagement_pipeline.catalog.rowpaths import EACH, PathError, Steps, parse_path
+from engagement_pipeline.ingestion.shapes import ALL, Node, layers, picked
+
 BLOCK = 32_768
 PIECE = 1_024
 
-Tree: TypeAlias = "dict[str, Tree | None]"
-"""Wanted fields by key: None for one whose text is wanted, a tree for a record to descend into."""
-
 
 class Decoded(NamedTuple):
-    """`fields` has a String column per path; `malformed` says why a row is no record, null where it is."""
+    """`fields` has a column per path, String, or List(String) for those that begin with `each`; `malformed`
+    says why a row is no record, null where it is."""
 
     fields: pl.DataFrame
     malformed: pl.Series
 
 
-def decode(raw: pl.Series, paths: Iterable[str], *, nested: bool) -> Decoded:
-    """Text of the fields at `paths` (dotted where rows are `nested`), null where absent or null.
+def decode(raw: pl.Series, paths: Iterable[str], *, nested: bool, explode: str | None = None) -> Decoded:
+    """Text of the fields at `paths`, null where absent or null.
 
     Numbers and booleans come as their JSON text, NaN and infinities as `NaN`, `inf` or the like; a list or
     record as JSON. Of two fields of one name the first counts. A path into something that is no record is
-    absent.
+    absent; text that holds a record or a list as JSON is one. What stands where a list should is a list of
+    itself. Where rows are not `nested`, a column that is called as the whole path counts first.
+
+    With `explode`, paths that begin with `each` give a list: what they find in each element of the list at
+    that path, null where there is none. `each` itself is always given.
     """
-    steps = {path: tuple(path.split(".")) if nested else (path,) for path in dict.fromkeys(paths)}
-    tree = _tree(steps.values())
-    schema = _schema(tree)
-    read: list[pl.DataFrame] = [pl.DataFrame(schema=schema)]
-    malformed: list[pl.Series] = [pl.Series("malformed", dtype=pl.String)]
-    for start in range(0, raw.len(), BLOCK):
-        for fields, why in _block(raw.slice(start, BLOCK), tree, schema):
-            read.append(fields)
-            malformed.append(why)
-    columns = [_leaf(steps[path], tree).alias(path) for path in steps]
-    return Decoded(pl.concat(read).select(columns), pl.concat(malformed))
-
-
-def _tree(paths: Iterable[tuple[str, ...]]) -> Tree:
-    root: Tree = {}
+    paths = list(dict.fromkeys(paths))
+    if explode is not None and not any(_of_element(path) for path in paths):
+        paths.append(EACH)
+    wanted: dict[str, Steps] = {}
     for path in paths:
-        at = root
-        for key in path[:-1]:
-            at = _descend(at, key)
-        at.setdefault(path[-1], None)
-    # Reading NDJSON needs a column; a name no row has is as good as any.
-    return root or {"": None}
+        for place, steps in enumerate(_ways(path, explode, nested=nested)):
+            wanted[f"{place}.{path}"] = steps
+    found = [_decoded(raw, root, flat=not nested) for root in layers(wanted)]
+    whole = pl.concat([each.fields for each in found], how="horizontal")
+    fields = whole.select(
+        pl.coalesce(f"0.{path}", f"1.{path}").alias(path)
+        if f"1.{path}" in wanted
+        else pl.col(f"0.{path}").alias(path)
+        for path in paths
+    )
+    return Decoded(fields, found[0].malformed)
 
 
-def _descend(at: Tree, key: str) -> Tree:
-    below = at.get(key)
-    if below is None:
-        below = at[key] = {}
-    return below
+def _of_element(path: str) -> bool:
+    try:
+        return parse_path(path)[0] == EACH
+    except PathError:
+        return False
 
 
-def _schema(tree: Tree) -> pl.Schema:
-    return pl.Schema({key: pl.String() if below is None else _struct(below) for key, below in tree.items()})
+def _ways(path: str, explode: str | None, *, nested: bool) -> list[Steps]:
+    """The steps of a path; in a flat row first the column that is called as the whole path."""
+    if explode is not None and _of_element(path):
+        rest = (ALL, *parse_path(path)[1:])
+        return [(*steps, *rest) for steps in _ways(explode, None, nested=nested)]
+    if nested:
+        return [parse_path(path)]
+    try:
+        steps = parse_path(path)
+    except PathError:  # a column's name need not be a path
+        return [(path,)]
+    return [steps] if len(steps) == 1 else [(path,), steps]
 
 
-def _struct(tree: Tree) -> pl.Struct:
-    return pl.Struct(dict(_schema(tree)))
+def _decoded(raw: pl.Series, root: Node, *, flat: bool) -> Decoded:
+    """Results of `root`, a record, in every row; `flat` rows hold text only."""
+    read = [pl.DataFrame(schema=root.results())]
+    malformed = [pl.Series("malformed", dtype=pl.String)]
+    textual = root.outer_keys() if flat else None
+    for start in range(0, raw.len(), BLOCK):
+        fields, why = _rows(raw.slice(start, BLOCK), root, textual)
+        read.append(fields)
+        malformed.append(why)
+    return Decoded(pl.concat(read), pl.concat(malformed))
 
 
-def _leaf(path: tuple[str, ...], tree: Tree) -> pl.Expr:
-    """The column of a path; nothing where another path descends into it: a record has no text."""
-    expr, at = pl.col(path[0]), tree[path[0]]
-    for key in path[1:]:
-        assert at is not None  # noqa: S101 - the tree was built from this very path
-        expr, at = expr.struct.field(key), at[key]
-    return expr if at is None else pl.lit(None, dtype=pl.String)
-
-
-def _block(raw: pl.Series, tree: Tree, schema: pl.Schema) -> Iterable[tuple[pl.DataFrame, pl.Series]]:
-    fields = _read(raw, schema)
+def _rows(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded:
+    """`textual`: the keys at which text stands in all these rows; None where nobody has looked."""
+    fields = _read(raw, root.schema(textual or frozenset()))
     if fields is not None:
-        yield fields, pl.Series("malformed", [None], dtype=pl.String).new_from_index(0, raw.len())
-        return
-    for start in range(0, raw.len(), PIECE):
-        piece = raw.slice(start, PIECE)
-        fields = _read(piece, schema)
-        why: list[str | None] = [None] * piece.len()
-        if fields is None:
-            rewritten, why = _rewrite(piece, tree)
-            fields = _read(rewritten, schema)
-        if fields is None:
-            raise AssertionError("rows written as JSON by Python are not JSON to polars")
-        yield fields, pl.Series("malformed", why, dtype=pl.String)
+        return Decoded(_results(fields, root), _no_reasons(raw.len()))
+    kinds = [] if textual is not None else _kinds(raw, root)
+    if any(keys for keys, _ in kinds):
+        return _together([(rows, _rows(raw.gather(rows), root, keys)) for keys, rows in kinds])
+    pieces = [_piece(raw.slice(start, PIECE), root, textual) for start in range(0, raw.len(), PIECE)]
+    return Decoded(pl.concat(each.fields for each in pieces), pl.concat(each.malformed for each in pieces))
+
+
+def _piece(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded:
+    fields = _read(raw, root.schema(textual or frozenset()))
+    why: list[str | None] = [None] * raw.len()
+    if fields is None:
+        rewritten, why = _rewrite(raw, root)
+        fields = _read(rewritten, root.schema(frozenset()))
+    if fields is None:
+        raise AssertionError("rows written as JSON by Python are not JSON to polars")
+    return Decoded(_results(fields, root), pl.Series("malformed", why, dtype=pl.String))
+
+
+def _kinds(raw: pl.Series, root: Node) -> list[tuple[frozenset[str], pl.Series]]:
+    """Rows by the keys that text follows where a record or list is looked for; rows in which such a key has
+    both count as having none, which leaves them to Python."""
+    masks = {}
+    for key in sorted(root.inner_keys()):
+        follows = re.escape(json.dumps(key, ensure_ascii=False)) + r"\s*:\s*"
+        text, other = raw.str.contains(follows + '"'), raw.str.contains(follows + r"[\[{]")
+        masks[key] = text & ~other
+    if not masks:
+        return []
+    kinds = pl.DataFrame(masks).with_row_index("\0row").group_by(list(masks), maintain_order=True)
+    return [
+        (frozenset(key for key, set_ in zip(masks, kind, strict=True) if set_), rows["\0row"])
+        for kind, rows in kinds
+    ]
+
+
+def _together(parts: list[tuple[pl.Series, Decoded]]) -> Decoded:
+    """Parts of a block in the order of its rows."""
+    order = pl.concat(rows for rows, _ in parts).arg_sort()
+    fields = pl.concat(each.fields for _, each in parts)
+    return Decoded(fields[order], pl.concat(each.malformed for _, each in parts).gather(order))
+
+
+# --- results ----------------------------------------------------------------------------------------
+
+
+def _results(fields: pl.DataFrame, root: Node) -> pl.DataFrame:
+    """The columns that `root` asks for from what was read."""
+    found: dict[str, pl.Series] = {}
+    for key, below in root.keys.items():
+        found |= _found(fields[key], below)
+    results = root.results()
+    return pl.DataFrame([found[name].alias(name) for name in results], schema=results)
+
+
+def _found(values: pl.Series, node: Node) -> Mapping[str, pl.Series]:
+    if node.is_leaf:
+        return dict.fromkeys(node.names, values)
+    if values.dtype == pl.String:
+        return _of_text(values, node)
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, values.len())
+    found = dict.fromkeys(node.names, nothing)
+    if node.item is not None:
+        return {**found, **_of_list(values, node, node.item)}
+    for key, below in node.keys.items():
+        found |= _found(values.struct.field(key), below)
+    return found
+
+
+def _of_list(lists: pl.Series, node: Node, item: Node) -> Mapping[str, pl.Series]:
+    """What `node` picks from lists of elements."""
+    count = lists.list.len()
+    filled = count.fill_null(0) > 0
+    rows = pl.DataFrame({"row": pl.int_range(lists.len(), eager=True), "element": lists, "count": count})
+    rows = rows.filter(filled).with_columns(number=pl.int_ranges(0, "count")).explode("element", "number")
+    fields = pl.DataFrame([column.alias(name) for name, column in _found(rows["element"], item).items()])
+    rows = rows.drop("element").rename({name: f"\0{name}" for name in rows.columns if name != "element"})
+    rows = rows.hstack(fields)
+    found = {}
+    for name, step in node.picks.items():
+        if isinstance(step, str):
+            chosen = rows.group_by("\0row", maintain_order=True).agg(name)
+            kind: pl.DataType = pl.List(pl.String())
+        else:
+            chosen = rows.filter(picked(step)).unique("\0row", keep="first", maintain_order=True)
+            kind = pl.String()
+        place = pl.Series([None], dtype=pl.UInt32).new_from_index(0, lists.len())
+        place = place.scatter(chosen["\0row"], pl.int_range(chosen.height, dtype=pl.UInt32, eager=True))
+        found[name] = chosen[name].cast(kind).gather(place)
+    return found
+
+
+def _of_text(text: pl.Series, node: Node) -> Mapping[str, pl.Series]:
+    """What `node` finds in records or lists that stand as JSON within text."""
+    lines, root = (_as_lists(text), Node(keys={"v": node})) if node.item else (_records(text), node)
+    there = lines.is_not_null()
+    found = _decoded(lines.drop_nulls(), root, flat=False).fields
+    place = pl.select(pl.when(there).then(there.cum_sum() - 1)).to_series()
+    return {column.name: column.gather(place) for column in found}
+
+
+def _records(text: pl.Series) -> pl.Series:
+    return pl.select(pl.when(text.str.contains(r"^\s*\{")).then(_one_line(text))).to_series()
+
+
+def _as_lists(text: pl.Series) -> pl.Series:
+    """Lines with a list as field `v`: the one in the text, or one of what stands there."""
+    whole = pl.struct(v=pl.concat_list("text")).struct.json_encode()
+    line = (
+        pl.when(pl.col("text").str.contains(r"^\s*\["))
+        .then(pl.concat_str(pl.lit('{"v":'), "line", pl.lit("}")))
+        .when(pl.col("text").str.contains(r"^\s*\{"))
+        .then(pl.concat_str(pl.lit('{"v":['), "line", pl.lit("]}")))
+        .when(pl.col("text") != "")
+        .then(whole)
+    )
+    return pl.DataFrame({"text": text, "line": _one_line(text)}).select(line).to_series()
+
+
+def _one_line(text: pl.Series) -> pl.Series:
+    """JSON without line breaks, which are blanks to it."""
+    return text.str.replace_all(r"[\r\n]", " ")
+
+
+# --- lines ------------------------------------------------------------------------------------------
+
+
+def _no_reasons(rows: int) -> pl.Series:
+    return pl.Series("malformed", [None], dtype=pl.String).new_from_index(0, rows)
 
 
 def _read(raw: pl.Series, schema: pl.Schema) -> pl.DataFrame | None:
@@ -113,12 +242,12 @@ def _read(raw: pl.Series, schema: pl.Schema) -> pl.DataFrame | None:
     return fields if fields.height == raw.len() else None
 
 
-def _rewrite(raw: pl.Series, tree: Tree) -> tuple[pl.Series, list[str | None]]:
-    """Rows reduced to the wanted fields, in JSON that polars reads; an empty record for the malformed."""
+def _rewrite(raw: pl.Series, root: Node) -> tuple[pl.Series, list[str | None]]:
+    """Rows reduced to what `root` reads, in JSON that polars reads; an empty record for the malformed."""
     texts, why = [], []
     for line in raw:
         record, reason = _record(line)
-        texts.append(json.dumps(_prune(record, tree)))
+        texts.append(json.dumps(_shaped(record, root)))
         why.append(reason)
     return pl.Series(raw.name, texts, dtype=pl.String), why
 
@@ -142,15 +271,28 @@ def _first(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return record
 
 
-def _prune(value: dict[str, object], tree: Tree) -> dict[str, object]:
-    kept: dict[str, object] = {}
-    for key, below in tree.items():
-        found = value.get(key)
-        if below is None:
-            kept[key] = _plain(found)
-        elif isinstance(found, dict):
-            kept[key] = _prune(found, below)
-    return kept
+def _shaped(value: object, node: Node) -> object:
+    """The value as `node` expects it; None where it is something else."""
+    if node.is_leaf:
+        return _plain(value)
+    value = _unwrapped(value)
+    if node.item is None:
+        if not isinstance(value, dict):
+            return None
+        return {key: _shaped(value.get(key), below) for key, below in node.keys.items()}
+    if value is None or value == "":
+        return None
+    return [_shaped(each, node.item) for each in (value if isinstance(value, list) else [value])]
+
+
+def _unwrapped(value: object) -> object:
+    """The record or list that a text holds as JSON."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value, object_pairs_hook=_first, parse_constant=str, strict=False)
+        except (ValueError, RecursionError):
+            return None
+    return value
 
 
 def _plain(value: object) -> object:
