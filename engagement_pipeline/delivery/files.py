@@ -52,7 +52,7 @@ def deliver_files(
     staging = folder.parent / f".{folder.name}-{uuid.uuid4().hex}"
     try:
         staging.mkdir(parents=True)
-        _write(sent, staging / name, destination.format)
+        write_people(sent, staging / name, destination.format)
         summary = {
             "campaign": campaign,
             "as_of": as_of.isoformat(),
@@ -64,7 +64,7 @@ def deliver_files(
             "sha256": {name: hashlib.sha256((staging / name).read_bytes()).hexdigest()},
         }
         (staging / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        _swap(staging, folder)
+        swap(staging, folder)
     except OSError as error:
         raise DestinationRefused(
             f"campaign {campaign!r} cannot write to {folder} ({error.strerror}): make it writable, or set "
@@ -87,11 +87,14 @@ def _folder(path: str, exports: Path) -> Path:
     return folder
 
 
-def _write(people: pl.DataFrame, path: Path, form: str) -> None:
+def write_people(people: pl.DataFrame, path: Path, form: str, *, harmless: bool = True) -> None:
+    """Writes the file; `harmless` guards the cells of a CSV, where they are not guarded already."""
     if form == "parquet":
         people.write_parquet(path)
     elif form == "jsonl":
         people.write_ndjson(path)
+    elif not harmless:
+        people.write_csv(path)
     else:
         people.with_columns(_harmless(name) for name in people.columns).write_csv(path)
 
@@ -112,7 +115,7 @@ def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:
     return {str(name): count for name, count in rows.group_by(column).len().sort(column).iter_rows()}
 
 
-def _swap(staging: Path, folder: Path) -> None:
+def swap(staging: Path, folder: Path) -> None:
     """Puts the new folder in the old one's place; the old one is never half there."""
     if not folder.exists():
         staging.rename(folder)

@@ -76,6 +76,8 @@ class Intake:
     """The commit of `rejected/<source>`; None when nothing was examined."""
     replayed: frozenset[date] = frozenset()
     """Days that batches which were judged anew touch now, or touched before, or may have held an id from."""
+    erased: int = 0
+    """Rows of people who were erased, left out before anything was stored."""
 
     @property
     def touched(self) -> list[date]:
@@ -287,6 +289,7 @@ class _Work:
             tuple(self.verdicts),
             self.rejected,
             frozenset(self.replayed),
+            self.erased,
         )
 
     def _replayed(self, days: Mapping[str, set[date]]) -> set[date]:

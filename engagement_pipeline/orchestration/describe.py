@@ -34,6 +34,8 @@ def describe_intake(took: Intake) -> Metadata:
     }
     if took.by_rule:
         shown["rejected by rule"] = markdown(markdown_table(("rule", "rows"), took.by_rule.items()))
+    if took.erased:
+        shown["rows of erased people left out"] = took.erased
     if took.landing.notes:
         shown["notes"] = markdown("\n".join(f"- {note}" for note in took.landing.notes[:20]))
     return shown

@@ -22,6 +22,7 @@ from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.deliveries import begin, finish, refuse_change
+from engagement_pipeline.storage.locks import lock
 
 
 def campaign_assets(campaign: Campaign, bench: Workbench) -> list[dg.AssetsDefinition]:
@@ -76,18 +77,20 @@ def _delivery(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
         backfill_policy=in_ranges(),
     )
     def delivered(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        stored, shown = bench.lake.partitions(audience), {}
-        for day in context.partition_keys:
-            as_of, info = date.fromisoformat(day), stored[day]
-            rows = bench.lake.scan(audience, [day], version=info.delta_version).collect()
-            sent = rows.filter(pl.col("decision") == "send").height
-            for destination in campaign.destinations:
-                refuse_change(bench.database, campaign.campaign, as_of, info.data_version)
-                key = (campaign.campaign, as_of, destination.path)
-                begin(bench.database, *key, info.data_version, sent)
-                done = deliver_files(rows, destination, bench.settings.exports, campaign.campaign, as_of)
-                finish(bench.database, *key)
-                shown[f"{destination.path} on {day}"] = f"{done.people} people in {done.folder}"
+        # Held while files are written: an erasure that waits for it then finds them.
+        with lock(bench.database, f"table {audience}"):
+            stored, shown = bench.lake.partitions(audience), {}
+            for day in context.partition_keys:
+                as_of, info = date.fromisoformat(day), stored[day]
+                rows = bench.lake.scan(audience, [day]).collect()
+                sent = rows.filter(pl.col("decision") == "send").height
+                for destination in campaign.destinations:
+                    refuse_change(bench.database, campaign.campaign, as_of, info.data_version)
+                    key = (campaign.campaign, as_of, destination.path)
+                    begin(bench.database, *key, info.data_version, sent)
+                    done = deliver_files(rows, destination, bench.settings.exports, campaign.campaign, as_of)
+                    finish(bench.database, *key)
+                    shown[f"{destination.path} on {day}"] = f"{done.people} people in {done.folder}"
         versions = "".join(stored[day].data_version for day in context.partition_keys)
         return dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(versions))
 

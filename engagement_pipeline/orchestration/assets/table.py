@@ -22,6 +22,7 @@ from engagement_pipeline.orchestration.metadata import column_schema, refusal
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import Kind, replace_current
+from engagement_pipeline.storage.locks import lock
 from engagement_pipeline.storage.staging import StagedTable
 from engagement_pipeline.storage.tables import Commit
 
@@ -186,8 +187,10 @@ def log_materialized(
 
 def show_current(bench: Workbench, kind: Kind, table: str, day: date) -> None:
     """Put a date's stored rows into the SQL table of current ones, unless that shows a later date."""
-    rows = bench.lake.scan(table, [day.isoformat()]).collect()
-    replace_current(bench.database, kind, table.partition("/")[2], day, rows)
+    # Between reading and storing nobody may be erased from the table.
+    with lock(bench.database, f"table {table}"):
+        rows = bench.lake.scan(table, [day.isoformat()]).collect()
+        replace_current(bench.database, kind, table.partition("/")[2], day, rows)
 
 
 def stored_output(spec: dg.AssetSpec) -> dg.AssetOut:
