@@ -47,7 +47,8 @@ def source_digest(source: Source, catalog: Catalog) -> str:
         for name, event in catalog.events.items()
         if source.events
     }
-    return digest(source, plan, catalog.project.timezone, catalog.project.keep_unknown_events)
+    apart = source.model_copy(update={"upstream": None, "fresh_within": None})
+    return digest(apart, plan, catalog.project.timezone, catalog.project.keep_unknown_events)
 
 
 def segment_digest(segment: Segment) -> str:

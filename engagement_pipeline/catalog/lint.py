@@ -7,13 +7,15 @@ Here: the list of the rules across files, and running them. Not here: the rules 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engagement_pipeline.catalog import lint_databases, lint_people, lint_plan, lint_scores
+from engagement_pipeline.catalog import lint_databases, lint_machine, lint_people, lint_places, lint_plan, lint_scores
 from engagement_pipeline.catalog.draft import Draft, read_draft
 from engagement_pipeline.catalog.issues import Issue
 
 RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
     *lint_plan.RULES,
+    *lint_places.RULES,
     *lint_databases.RULES,
+    *lint_machine.RULES,
     *lint_scores.RULES,
     *lint_people.RULES,
 )

@@ -96,14 +96,6 @@ def facts_have_one_type(draft: Draft) -> Iterator[Issue]:
                 yield source.issue(f"{message}; a profile fact has one type in all sources", *at)
 
 
-def source_paths_stay_inside(draft: Draft) -> Iterator[Issue]:
-    """A source reads below the landing folder."""
-    for source in draft.sources:
-        if source.spec and source.spec.database is None and not stays_inside(source.spec.path):
-            message = f"path '{source.spec.path}' must be relative to the landing folder, without .."
-            yield source.issue(message, "path")
-
-
 def mappings_name_what_exists(draft: Draft) -> Iterator[Issue]:
     """Mappings fill declared columns, with declared events, known channels and real time zones."""
     for source in draft.sources:
@@ -184,6 +176,5 @@ RULES = (
     project_is_consistent,
     properties_have_one_type,
     facts_have_one_type,
-    source_paths_stay_inside,
     mappings_name_what_exists,
 )

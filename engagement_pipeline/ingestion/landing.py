@@ -13,11 +13,12 @@ from pathlib import Path
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Source
+from engagement_pipeline.catalog.specs import Project, Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.canonical import mapped_paths
-from engagement_pipeline.ingestion.places import Gone, Listed, Local, Place, Unusable, place_of
+from engagement_pipeline.ingestion.places import Gone, Listed, Local, Place, Unusable, place_of, since_of
 from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of, read_raw
+from engagement_pipeline.storage.ledger import Ledger
 from engagement_pipeline.storage.objects import StoreUnreachable
 from engagement_pipeline.storage.seen import Seen
 
@@ -93,6 +94,16 @@ def discover(
                 if failures == FAILURES:
                     raise
                 yield _unread(each, str(error))
+
+
+def unknown_files(source: Source, landing: Path | str, project: Project, ledger: Ledger) -> list[Listed]:
+    """The source's files, as `listing` shows them, that did not land as they look now: new, changed, or
+    refused the last time. Raises as `listing`."""
+    place = place_of(source, landing, since_of(source, project))
+    files = place.listing()
+    memory = _Memory(source.source, Seen(ledger.database), files)
+    landed = ledger.landed(source.source)
+    return [each for each in files if (place.fingerprint(each) or memory.recall(each)) not in landed]
 
 
 def _read(place: Place, local: Local, memory: "_Memory") -> Found:

@@ -11,6 +11,8 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from engagement_pipeline.catalog.paths import BadPath, split_uri
+
 
 class SettingsError(Exception):
     """A setting is missing or cannot be understood."""
@@ -23,17 +25,19 @@ class Settings:
     lake: str
     """Root of the Delta tables: an absolute folder, or an object-store URI such as s3://bucket/lake."""
     database_url: str = field(repr=False)  # it may hold a password
-    landing: Path
+    landing: Path | str
+    """Where sources' paths begin: a folder, or an object-store URI such as s3://bucket/landing."""
     exports: Path
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
         """From ENGAGEMENT_LAKE, ENGAGEMENT_DATABASE_URL, ENGAGEMENT_LANDING and ENGAGEMENT_EXPORTS.
 
-        Raises SettingsError for a URL that cannot be read, or none beside an object-store lake.
+        Raises SettingsError for a URL that cannot be read or has credentials in it, or none beside an
+        object-store lake.
         """
         env = os.environ if env is None else env
-        lake = env.get("ENGAGEMENT_LAKE") or ".engagement/lake"
+        lake = _uri(env, "ENGAGEMENT_LAKE") or ".engagement/lake"
         if lake.startswith("file://"):
             lake = lake.removeprefix("file://")
         if not is_remote(lake):
@@ -41,7 +45,7 @@ class Settings:
         return cls(
             lake=lake.rstrip("/"),
             database_url=_database_url(env.get("ENGAGEMENT_DATABASE_URL"), lake),
-            landing=_folder(env, "ENGAGEMENT_LANDING", ".engagement/landing"),
+            landing=_landing(env),
             exports=_folder(env, "ENGAGEMENT_EXPORTS", ".engagement/exports"),
         )
 
@@ -49,6 +53,24 @@ class Settings:
 def is_remote(root: str) -> bool:
     """Whether a lake root is an object-store URI and not a folder."""
     return "://" in root
+
+
+def _landing(env: Mapping[str, str]) -> Path | str:
+    given = _uri(env, "ENGAGEMENT_LANDING")
+    if is_remote(given) and not given.startswith("file://"):
+        return given.rstrip("/")
+    folder = given.removeprefix("file://") or ".engagement/landing"
+    return Path(folder).expanduser().absolute()
+
+
+def _uri(env: Mapping[str, str], name: str) -> str:
+    """A folder or URI as given. Raises SettingsError, without showing it, for one with credentials in it."""
+    given = env.get(name) or ""
+    try:
+        split_uri(given)
+    except BadPath as error:
+        raise SettingsError(f"{name} {error}") from None
+    return given
 
 
 def _folder(env: Mapping[str, str], name: str, default: str) -> Path:

@@ -224,8 +224,8 @@ def test_only_finished_files_of_the_folder_are_found(
     (shop.landing / "web/link.jsonl").symlink_to(outside)
     (shop.landing / "web/inside.jsonl").symlink_to(shop.landing / "web/a.jsonl")
     names = ["web/a.jsonl", "web/b.jsonl", "web/inside.jsonl"]
-    assert [name for name, _, _ in listing(source(), shop.landing)] == names
-    found = discover(source(), shop.landing)
+    assert [each.file for each in listing(source(), shop.landing)] == names
+    found = list(discover(source(), shop.landing))
     assert [each.file for each in found] == names
     assert len({each.fingerprint for each in found}) == 1
 

@@ -17,7 +17,7 @@ from engagement_pipeline.storage import lake as lake_module
 from engagement_pipeline.storage import staging
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
-from engagement_pipeline.storage.publish import upload
+from engagement_pipeline.storage.objects import upload
 from engagement_pipeline.storage.tables import (
     ForeignRows,
     LakeNotWritable,
@@ -333,7 +333,7 @@ def test_files_reach_an_object_store_whole(tmp_path: Path) -> None:
     source = tmp_path / "part.parquet"
     source.write_bytes(bytes(range(256)) * 40_000)  # more than one piece
     (tmp_path / "store").mkdir()
-    upload(source, f"file://{tmp_path}/store", "event_date=2026-01-01/part.parquet")
+    upload(source, f"file://{tmp_path}/store/event_date=2026-01-01/part.parquet")
     assert (tmp_path / "store/event_date=2026-01-01/part.parquet").read_bytes() == source.read_bytes()
 
 
