@@ -48,7 +48,7 @@ def upstreams_are_others(draft: Draft) -> Iterator[Issue]:
     """What a source reads is not what is made of it."""
     prefix = list(draft.project.spec.asset_prefix) if draft.project.spec else []
     names = {source.name for source in draft.sources}
-    own = {"landed", "rejected", "events", "places"}
+    own = {"landed", "rejected", "events", "sources"}
     for source in draft.sources:
         key: list[str] = list(source.spec.upstream or []) if source.spec else []
         below = key[len(prefix) :] if key[: len(prefix)] == prefix else []

@@ -20,7 +20,7 @@ from engagement_pipeline.core.frames import LANDED, REJECTED
 from engagement_pipeline.ingestion.databases.connection import DatabaseRefused
 from engagement_pipeline.ingestion.erased import screened
 from engagement_pipeline.ingestion.landing import Found, discover, in_pieces, landed_rows, oddities
-from engagement_pipeline.ingestion.places import since_of
+from engagement_pipeline.ingestion.places import Unusable, since_of
 from engagement_pipeline.ingestion.pulling import Puller
 from engagement_pipeline.ingestion.readers import UnreadableFile
 from engagement_pipeline.ingestion.verdicts import Judge, Verdict, count_rules, landed_blocks
@@ -28,6 +28,7 @@ from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.layout import table_spec
 from engagement_pipeline.storage.ledger import LandedFile, Ledger
 from engagement_pipeline.storage.locks import lock
+from engagement_pipeline.storage.objects import StoreUnreachable
 from engagement_pipeline.storage.seen import Seen
 from engagement_pipeline.storage.tables import Commit
 from engagement_pipeline.storage.tombstones import tombstones
@@ -62,7 +63,9 @@ class Landing:
     notes: tuple[str, ...]
     """What is odd about files that landed: no rows, a mapped column that is missing."""
     place: "PlaceState | None" = None
-    """What lies in the place; None for a source that reads no files."""
+    """What lies in the place; None for a source that reads no files, and for a place out of reach."""
+    outage: str = ""
+    """Why the place could not be read, or not to its end."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ class Intake:
         """Why files were refused, each with its remedy."""
         failed = {file.fingerprint: file.reason or file.file for file in self.landing.failed}
         refused = [str(v.refusal) for v in self.verdicts if v.refusal and v.batch not in failed]
-        return [*failed.values(), *refused]
+        outage = [self.landing.outage] if self.landing.outage else []
+        return [*failed.values(), *refused, *outage]
 
     def raise_problems(self) -> None:
         """Raises IntakeIncomplete naming every refused file; call it once everything else is stored."""
@@ -136,9 +140,12 @@ def _take_in(work: "_Work", landing: Path | str, replay: bool) -> Intake:
     since = since_of(source, work.catalog.project)
     if source.database is None:
         seen = Seen(ledger.database)
-        for each in discover(source, landing, since=since, seen=seen, landed=found.fingerprints):
-            if found.is_new(each):
-                work.take(each)
+        try:
+            for each in discover(source, landing, since=since, seen=seen, landed=found.fingerprints):
+                if found.is_new(each):
+                    work.take(each)
+        except (Unusable, StoreUnreachable) as outage:
+            work.outage = str(outage)
         work.commit()
     else:
         work.pull()
@@ -187,6 +194,7 @@ class _Work:
         self.landed: list[LandedFile] = []
         self.failed: list[LandedFile] = []
         self.notes: list[str] = []
+        self.outage = ""
         self.verdicts: list[Verdict] = []
         self.settled = 0
         """Verdicts of which everything is stored."""
@@ -283,9 +291,10 @@ class _Work:
     def finish(self, found: "_Tally") -> Intake:
         """Stores what is left to store."""
         self.settle()
-        place = found.place if self.source.database is None else None
+        place = found.place if self.source.database is None and not self.outage else None
+        landed, failed, notes = tuple(self.landed), tuple(self.failed), tuple(self.notes)
         return Intake(
-            Landing(tuple(self.landed), tuple(self.failed), found.known, tuple(self.notes), place),
+            Landing(landed, failed, found.known, notes, place, self.outage),
             tuple(self.verdicts),
             self.rejected,
             frozenset(self.replayed),

@@ -19,7 +19,7 @@ from engagement_pipeline.ingestion.canonical import mapped_paths
 from engagement_pipeline.ingestion.places import Gone, Listed, Local, Place, Unusable, place_of, since_of
 from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of, read_raw
 from engagement_pipeline.storage.ledger import Ledger
-from engagement_pipeline.storage.objects import StoreUnreachable
+from engagement_pipeline.storage.objects import ObjectRefused, StoreUnreachable
 from engagement_pipeline.storage.seen import Seen
 
 PIECE_ROWS = 262_144
@@ -27,7 +27,7 @@ PIECE_ROWS = 262_144
 REMEMBER = 500
 """Files read after which it is noted that they were: a run that is killed does not read them all again."""
 FAILURES = 3
-"""Files one after the other that a store does not give before the whole place counts as unreachable."""
+"""Files in a row for which a store does not answer, before the whole place counts as out of reach."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def discover(
             except (Gone, FileNotFoundError):
                 continue
             except (Unusable, StoreUnreachable) as error:
-                failures += 1
+                failures = 0 if isinstance(error, ObjectRefused) else failures + 1
                 if failures == FAILURES:
                     raise
                 yield _unread(each, str(error))

@@ -37,7 +37,11 @@ class StoreUnreachable(Exception):  # noqa: N818  the words are what the reader 
     """An object store, or an object, that cannot be read or written."""
 
 
-class ObjectGone(StoreUnreachable):
+class ObjectRefused(StoreUnreachable):
+    """The store answers, and does not give it: no permission, or it is archived."""
+
+
+class ObjectGone(ObjectRefused):
     """The object is not there, or not any more."""
 
 
@@ -79,7 +83,7 @@ def _said(uri: str, error: Exception) -> StoreUnreachable:
         "401",
         "403",
     ):
-        return StoreUnreachable(
+        return ObjectRefused(
             f"{NAMES.get(kind, kind)} lets us not read or write {uri}: check the credentials in the "
             f"environment ({VARIABLES.get(kind, '')}) and what they are allowed to do"
         )
