@@ -6,12 +6,12 @@ without Dagster; the commands that materialize import it when they are called.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import version as installed_version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -125,11 +125,56 @@ def run(
         _fail("\n".join(problems))
 
 
+@app.command()
+def replay(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Whose landed rows are judged anew.")],
+    dates: Annotated[
+        str | None,
+        typer.Option(metavar="A..B", help="Only what concerns these event days, as 2026-03-01..2026-03-31."),
+    ] = None,
+) -> None:
+    """Judge landed rows anew, after a mapping or the plan was mended, and make the days that change."""
+    from engagement_pipeline.orchestration.replay import replay_source
+    from engagement_pipeline.storage.settings import Settings
+
+    with _in_words():
+        span = None if dates is None else _span(dates)
+        catalog = load_catalog(catalog_folder())
+        problems = replay_source(catalog, Settings.from_env(), Console(), source, span)
+    if problems:
+        _fail("\n".join(problems))
+
+
+@app.command()
+def restate(
+    dates: Annotated[str, typer.Argument(metavar="A..B", help="As-of dates, as 2026-03-01..2026-03-31.")],
+) -> None:
+    """Compute scores and segments anew for as-of dates that late or replayed events changed."""
+    from engagement_pipeline.orchestration import replay as work
+    from engagement_pipeline.storage.settings import Settings
+
+    with _in_words():
+        span = _span(dates)
+        problems = work.restate(load_catalog(catalog_folder()), Settings.from_env(), Console(), span)
+    if problems:
+        _fail("\n".join(problems))
+
+
+def _span(text: str) -> tuple[date, date]:
+    from engagement_pipeline.ingestion.replay import parse_dates
+
+    try:
+        return parse_dates(text)
+    except ValueError as error:
+        _fail(str(error))
+
+
 @contextmanager
 def _in_words() -> Iterator[None]:
     """Known errors as their message and exit code 1; anything else is ours, and keeps its traceback."""
     from engagement_pipeline.example.complete_journey.prepare import MissingDataError
     from engagement_pipeline.orchestration.demo import DemoFailed, UnknownDataset
+    from engagement_pipeline.orchestration.replay import NoSuchSource, NothingToRestate
     from engagement_pipeline.orchestration.runs import DateOutside, NothingToScore
     from engagement_pipeline.storage.database import DatabaseDown, SchemaTooNew
     from engagement_pipeline.storage.locks import LockTimeout
@@ -141,7 +186,7 @@ def _in_words() -> Iterator[None]:
         yield
     except (CatalogError, MissingDataError, UnknownDataset, DemoFailed) as error:
         _fail(str(error))
-    except (DateOutside, NothingToScore, *stores) as error:
+    except (DateOutside, NothingToScore, NoSuchSource, NothingToRestate, *stores) as error:
         _fail(str(error))
 
 
@@ -159,7 +204,7 @@ def _count(issues: list[Issue], level: str) -> str:
     return f"{number} {level}{'' if number == 1 else 's'}"
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     """Says why on stderr and leaves with exit code 1."""
     _err.print(message, style="red")
     raise typer.Exit(1)

@@ -7,7 +7,14 @@ Here: the list of the rules across files, and running them. Not here: the rules 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engagement_pipeline.catalog import lint_databases, lint_machine, lint_people, lint_places, lint_plan, lint_scores
+from engagement_pipeline.catalog import (
+    lint_databases,
+    lint_machine,
+    lint_people,
+    lint_places,
+    lint_plan,
+    lint_scores,
+)
 from engagement_pipeline.catalog.draft import Draft, read_draft
 from engagement_pipeline.catalog.issues import Issue
 

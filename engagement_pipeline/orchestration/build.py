@@ -10,10 +10,11 @@ from engagement_pipeline.orchestration.assets.campaigns import campaign_assets
 from engagement_pipeline.orchestration.assets.ingestion import event_asset, landing_assets
 from engagement_pipeline.orchestration.assets.measures import measures_asset
 from engagement_pipeline.orchestration.assets.people import persons_asset
+from engagement_pipeline.orchestration.assets.places import place_spec
 from engagement_pipeline.orchestration.assets.scores import score_assets
 from engagement_pipeline.orchestration.assets.segments import segment_asset
 from engagement_pipeline.orchestration.io_manager import DeltaIOManager
-from engagement_pipeline.orchestration.jobs import build_jobs
+from engagement_pipeline.orchestration.jobs import build_jobs, replay_job
 from engagement_pipeline.orchestration.preview import accepted_warnings
 from engagement_pipeline.orchestration.schedules import daily_schedule
 from engagement_pipeline.orchestration.sensors import build_sensors
@@ -29,7 +30,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
         assets = build_assets(bench)
     return dg.Definitions(
         assets=assets,
-        jobs=jobs.all(),
+        jobs=[*jobs.all(), *([replay_job(catalog, jobs)] if catalog.sources else [])],
         schedules=[daily_schedule(catalog.project, jobs)],
         sensors=build_sensors(bench, jobs),
         resources={"io_manager": DeltaIOManager(bench)},
@@ -38,11 +39,13 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
     )
 
 
-def build_assets(bench: Workbench) -> list[dg.AssetsDefinition]:
+def build_assets(bench: Workbench) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """One asset or more for every source, score, segment and campaign, and the tables between them."""
     catalog = bench.catalog
-    assets: list[dg.AssetsDefinition] = []
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = []
     for source in catalog.sources.values():
+        if (place := place_spec(source, bench)) is not None:
+            assets.append(place)
         assets.append(landing_assets(source, bench))
         if source.events:
             assets.append(event_asset(source, bench))

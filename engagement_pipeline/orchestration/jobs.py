@@ -4,12 +4,14 @@ Here: selections of assets. Not here: when they run (`schedules`, `sensors`). Ev
 because days of events include today and as-of dates end yesterday.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from engagement_pipeline.catalog.specs import Project
+from engagement_pipeline.catalog.specs import Catalog, Project
 
 
 @dataclass(frozen=True)
@@ -64,4 +66,32 @@ def build_jobs(project: Project) -> Jobs:
             tables("audiences", "deliveries"),
             description="Decide and deliver every campaign's audience as of a date.",
         ),
+    )
+
+
+def replay_job(catalog: Catalog, jobs: Jobs) -> UnresolvedAssetJobDefinition:
+    """The job `replay`, for one source at a time: its configuration names it and, if wished, event days."""
+    names = sorted(catalog.sources)
+
+    @dg.config_mapping(
+        config_schema={
+            "source": dg.Field(dg.Enum("Sources", [dg.EnumValue(name) for name in names])),
+            "dates": dg.Field(str, default_value="", description="2026-03-01..2026-03-31; all without it"),
+        }
+    )
+    def one_source(given: Mapping[str, Any]) -> Mapping[str, Any]:
+        chosen = {"replay": True, "dates": given["dates"]}
+        other = {"left_alone": True}
+        return {
+            "ops": {
+                f"land_{name}": {"config": chosen if name == given["source"] else other} for name in names
+            }
+        }
+
+    return dg.define_asset_job(
+        "replay",
+        jobs.landing.selection,
+        config=one_source,
+        description="Judge a source's landed batches anew, after its mapping or the tracking plan was "
+        "mended. The days that change are then due: the sensor `event_days` makes them, or the job of that name.",
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import polars as pl
 
@@ -20,18 +21,28 @@ from engagement_pipeline.orchestration.assets.measures import covered, event_sou
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.deliveries import delivered
-from engagement_pipeline.storage.tables import WHOLE, PartitionInfo
+from engagement_pipeline.storage.tables import WHOLE, PartitionInfo, older
 
 Outdated = dict[str, dict[str, int]]
 """Tables to be made -> the versions of what they are made from, as far as these are stored."""
 Stored = Callable[[str], Mapping[str, PartitionInfo]]
 
 
-def due_event_days(bench: Workbench, yesterday: date) -> list[date]:
-    """Days whose events were landed after the day was last made, whose measures lag behind their events, and
-    those in the windows of the newest scores that lack a measure: because nothing happened, which then is
-    known, or because a rule is new. Yesterday as well when a profile was landed after `persons` was made,
-    which is made along with any day. Never a day after today: events may claim to lie a little ahead."""
+class DueDays(NamedTuple):
+    """Event days that are due, ascending."""
+
+    events: list[date]
+    """Of which the events of some source are to be made, and then everything else."""
+    measures: list[date]
+    """Whose measures, or `persons`, lag behind the events that are stored; also days of `events`."""
+
+
+def due_event_days(bench: Workbench, yesterday: date) -> DueDays:
+    """Days whose events were landed or replayed after the day was last made, whose measures lag behind their
+    events, and those in the windows of the newest scores that lack a measure: because nothing happened, which
+    then is known, or because a rule is new. Yesterday as well when a profile was landed after `persons` was
+    made, which is made along with any day. Never a day after today: events may claim to lie a little
+    ahead."""
     project = bench.catalog.project
     newest = _newest(bench, yesterday)
     measured = bench.lake.partitions("daily_measures")
@@ -43,21 +54,50 @@ def due_event_days(bench: Workbench, yesterday: date) -> list[date]:
         for day in _recent(bench, newest)
         if day == newest or day.isoformat() in stored
     ]
-    due = set(_uncovered(bench, scored)["event_date"])
+    measures, events = set(_uncovered(bench, scored)["event_date"]), set()
     if newest.isoformat() not in measured or _persons_lag(bench):
-        due.add(newest)
+        measures.add(newest)
     for source in event_sources(bench.catalog):
-        landed, events = f"landed/{source}", f"events/{source}"
-        made = bench.lake.partitions(events)
-        for day, version in bench.ledger.touched(source).items():
-            if _older(made.get(day.isoformat()), {landed: version}):
-                due.add(day)
+        table = f"events/{source}"
+        made = bench.lake.partitions(table)
+        # A day without a partition was never looked at; what lags is then made with it.
+        events.update(day for day in measures if day.isoformat() not in made)
+        events.update(_outdated(bench, source, made))
         for key, info in made.items():
-            if _older(measured.get(key), {events: info.delta_version}):
-                due.add(date.fromisoformat(key))
+            if older(measured.get(key), {table: info.delta_version}):
+                measures.add(date.fromisoformat(key))
     today = yesterday + timedelta(days=1)
     last = min(today, project.end_date or today)
-    return sorted(day for day in due if project.start_date <= day <= last)
+    return DueDays(
+        *(sorted(d for d in days if project.start_date <= d <= last) for days in (events, measures))
+    )
+
+
+def due_days_of(bench: Workbench, source: str, yesterday: date) -> list[date]:
+    """Days of one source whose events were landed or replayed after they were last made. For a source of
+    profiles alone the newest day, with which `persons` is made."""
+    if not bench.catalog.sources[source].events:
+        return [_newest(bench, yesterday)]
+    project = bench.catalog.project
+    last = min(yesterday + timedelta(days=1), project.end_date or date.max)
+    found = _outdated(bench, source, bench.lake.partitions(f"events/{source}"))
+    return sorted(day for day in found if project.start_date <= day <= last)
+
+
+def resting_on(bench: Workbench, days: Sequence[date]) -> list[date]:
+    """As-of dates that were scored and have any of these event days in the window of a score, ascending."""
+    found: set[date] = set()
+    for plan in bench.plans.values():
+        for key in bench.lake.partitions(f"points/{plan.name}"):
+            as_of = date.fromisoformat(key)
+            if any(0 <= (as_of - day).days < plan.window for day in days):
+                found.add(as_of)
+    return sorted(found)
+
+
+def _outdated(bench: Workbench, source: str, made: Mapping[str, PartitionInfo]) -> set[date]:
+    needed = bench.ledger.needed(source)
+    return {day for day, versions in needed.items() if older(made.get(day.isoformat()), versions)}
 
 
 def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
@@ -166,7 +206,7 @@ def _persons_lag(bench: Workbench) -> bool:
     """Whether profiles were landed after `persons` was made."""
     profiles = [name for name, source in bench.catalog.sources.items() if source.profiles]
     landed = bench.versions(f"landed/{name}" for name in profiles)
-    return bool(landed) and _older(bench.lake.partitions("persons").get(WHOLE), landed)
+    return bool(landed) and older(bench.lake.partitions("persons").get(WHOLE), landed)
 
 
 def _tables(columns: frozenset[str]) -> list[str]:
@@ -197,10 +237,5 @@ def _add(
     due; not where something it needs is neither stored nor due."""
     if any(need not in versions and need not in due for need in needs):
         return
-    if any(need in due for need in needs) or _older(stored(table).get(day.isoformat()), versions):
+    if any(need in due for need in needs) or older(stored(table).get(day.isoformat()), versions):
         due[table] = versions
-
-
-def _older(info: PartitionInfo | None, versions: Mapping[str, int]) -> bool:
-    """Whether a partition is missing, or was made from an older version of a table than these."""
-    return info is None or any(info.inputs.get(table, -1) < version for table, version in versions.items())

@@ -5,17 +5,19 @@ data of the demo (`demo`).
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.catalog.specs import Catalog, Project
 from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.assets.scores import frozen, lacks_reference
 from engagement_pipeline.orchestration.build import build_definitions
@@ -57,18 +59,8 @@ def run_all(
     """
     bench = Workbench(catalog, settings)
     definitions = build_definitions(catalog, settings)
-    os.environ.setdefault("DAGSTER_HOME", str(dagster_home()))
-    problems: list[str] = []
-    with _progress(console) as progress, dg.DagsterInstance.get() as instance:
-
-        def done(
-            label: str, job: str, day: date | None = None, since: date | None = None, only: Tables = None
-        ) -> bool:
-            keys = None if only is None else [asset_key(catalog.project, table) for table in only]
-            failed = _run(definitions, instance, progress, label, job, day, since, keys)
-            problems.extend(failed)
-            return not failed
-
+    with Runner(definitions, catalog.project, console) as runner:
+        done = runner.run
         done("Land files", "landing")
         first, last = catalog.project.start_date, checked_day(bench, as_of)
         label = f"Events and measures of {(last - first).days + 1} days"
@@ -80,7 +72,43 @@ def run_all(
             done(f"Audiences as of {last}", "campaigns", last)
     for block in summary(catalog, bench.lake, bench.ledger, last):
         console.print(block)
-    return problems
+    return runner.problems
+
+
+class Runner:
+    """Runs jobs one after the other on the persistent instance, with a bar for each; a context manager."""
+
+    def __init__(self, definitions: dg.Definitions, project: Project, console: Console) -> None:
+        self._definitions, self._project, self._console = definitions, project, console
+        self.problems: list[str] = []
+        """What failed, in words."""
+
+    def __enter__(self) -> "Runner":
+        os.environ.setdefault("DAGSTER_HOME", str(dagster_home()))
+        self._open = ExitStack()
+        self._progress = self._open.enter_context(_progress(self._console))
+        self._instance = self._open.enter_context(dg.DagsterInstance.get())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def run(
+        self,
+        label: str,
+        job: str,
+        day: date | None = None,
+        since: date | None = None,
+        only: Tables = None,
+        ops: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Runs a job, for a day or the days since another, for all its tables' assets or `only` some, with
+        its steps' configuration. Whether it succeeded; if not, `problems` say why."""
+        keys = None if only is None else [asset_key(self._project, table) for table in only]
+        config = {**QUIET, **({"ops": ops} if ops else {})}
+        failed = _run(self._definitions, self._instance, self._progress, label, job, day, since, keys, config)
+        self.problems += failed
+        return not failed
 
 
 def checked_day(bench: Workbench, as_of: date | None) -> date:
@@ -148,6 +176,7 @@ def _run(
     day: date | None,
     since: date | None,
     only: Sequence[dg.AssetKey] | None,
+    config: Mapping[str, Any],
 ) -> list[str]:
     """One run of a job, for a day or the days since another, a tick of its bar for every step that is done.
     Gives what failed, in words."""
@@ -167,7 +196,7 @@ def _run(
             ASSET_PARTITION_RANGE_END_TAG: day.isoformat(),
         }
     result = job.with_hooks({advance}).execute_in_process(
-        run_config=QUIET,
+        run_config=config,
         instance=instance,
         tags=tags,
         partition_key=day.isoformat() if day and not since else None,

@@ -1,23 +1,26 @@
 """Sensors: files that arrived, event days that are due, as-of dates and campaigns that are due.
 
-Here: turning what is found into run requests. Not here: finding it (`pending`, `ingestion.landing`). Event
-days and as-of dates keep no cursor: what is due is read from the stores, so nothing is forgotten when a run
-fails or a daemon restarts. A request names the state of its inputs, and its run key how many runs for it
-failed: one that fails is made up to three times, and then not again until its inputs change.
+Here: turning what is found into run requests. Not here: finding it (`pending`, `ingestion.landing`). What is
+due is read from the stores, so nothing is forgotten when a run fails, a daemon restarts or a cursor is lost:
+the only one says at which source the next look at files begins. A request names the state of its inputs, and
+its run key how many runs for it failed: one that fails is made up to three times, and then not again until
+its inputs change.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from time import monotonic
 
 import dagster as dg
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from engagement_pipeline.catalog.digests import source_digest
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.core.measures import measures_of
-from engagement_pipeline.ingestion.landing import listing
+from engagement_pipeline.ingestion.landing import unknown_files
+from engagement_pipeline.ingestion.places import Unusable
 from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.jobs import Jobs
@@ -29,8 +32,11 @@ from engagement_pipeline.orchestration.pending import (
     due_event_days,
 )
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.objects import StoreUnreachable
 
 REQUESTS_PER_TICK = 20
+TICK_SECONDS = 20.0
+"""A tick that looks through places goes no further after this long; Dagster ends one after 60 s."""
 REQUEST = "engagement/request"
 """On a run: what a sensor requested it for."""
 TRIES = 3
@@ -59,22 +65,33 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         description="Lands a source's files when its folder holds some that the ledger does not know.",
     )
     def landed_files(context: dg.SensorEvaluationContext) -> Requests:
-        seen = json.loads(context.cursor or "{}")
-        requested = False
-        for name, source in bench.catalog.sources.items():
-            # Names, sizes and times only: the run that lands them reads the bytes and asks the ledger.
-            found = _digest(listing(source, bench.settings.landing))
-            base = f"{project.project}:{jobs.landing.name}:{name}:{found}"
-            if found == seen.get(name) and not _failed_last(context, base):
+        until = monotonic() + TICK_SECONDS
+        found = requested = False
+        names = sorted(name for name, source in bench.catalog.sources.items() if source.database is None)
+        # The next tick goes on behind the source that this one came to.
+        for name in sorted(names, key=lambda each: (each <= (context.cursor or ""), each)):
+            if monotonic() > until:
+                break
+            context.update_cursor(name)
+            source = bench.catalog.sources[name]
+            try:
+                # Names, sizes and times only: the run that lands them reads the bytes.
+                unknown = unknown_files(source, bench.settings.landing, project, bench.ledger)
+            except (Unusable, StoreUnreachable) as error:
+                context.log.warning(str(error))
                 continue
-            seen[name] = found
+            if not unknown:
+                continue
+            found = True
+            # A mended mapping is another state: files that it refused are tried again.
+            state = _digest([unknown, source_digest(source, bench.catalog), project.limits.reject_share])
+            base = f"{project.project}:{jobs.landing.name}:{name}:{state}"
             tables = [f"{kind}/{name}" for kind in ("landed", "rejected")]
             for request in _requests(context, base, assets=[asset_key(project, table) for table in tables]):
                 requested = True
                 yield request
-        context.update_cursor(json.dumps(seen))
         if not requested:
-            yield dg.SkipReason("no file came, went or changed")
+            yield dg.SkipReason(GIVEN_UP if found else "every file that is there was landed")
 
     return landed_files
 
@@ -99,23 +116,23 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         due = due_event_days(bench, yesterday(project, now()))
         state = _digest(
             [
+                [sorted(bench.ledger.read_replays(name).items()) for name in event_sources(bench.catalog)],
                 sorted(bench.versions([f"landed/{name}" for name in bench.catalog.sources]).items()),
                 sorted(bench.versions([f"events/{name}" for name in event_sources(bench.catalog)]).items()),
                 list(measures_of(bench.catalog)),
             ]
         )
-        requested = False
-        for first, last in contiguous(due)[:REQUESTS_PER_TICK]:
-            tags = {
-                ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-                ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-            }
-            base = f"{project.project}:{jobs.events.name}:{first}:{last}:{state}"
-            for request in _requests(context, base, tags=tags):
-                requested = True
-                yield request
-        if not requested:
-            yield dg.SkipReason(GIVEN_UP if due else "every day that files touched is made")
+        asked = list(_of_days(context, f"{project.project}:{jobs.events.name}", due.events, state))
+        # Days whose events cannot be made keep those they have, which are measured.
+        waited_for = {day for first, last, _ in asked for day in due.events if first <= day <= last}
+        behind = [day for day in due.measures if day not in waited_for]
+        assets = [asset_key(project, table) for table in ("daily_measures", "persons")]
+        base = f"{project.project}:{jobs.events.name}:measures"
+        asked += _of_days(context, base, behind, state, assets)
+        yield from (request for _, _, request in asked[:REQUESTS_PER_TICK])
+        if not asked:
+            due_at_all = due.events or due.measures
+            yield dg.SkipReason(GIVEN_UP if due_at_all else "every day that files touched is made")
 
     return event_days
 
@@ -198,10 +215,21 @@ def _requests(
         )
 
 
-def _failed_last(context: dg.SensorEvaluationContext, base: str) -> bool:
-    """Whether the newest run for a request failed."""
-    runs = _runs(context, base)
-    return bool(runs) and runs[0].status == dg.DagsterRunStatus.FAILURE
+def _of_days(
+    context: dg.SensorEvaluationContext,
+    base: str,
+    days: Sequence[date],
+    state: str,
+    assets: Sequence[dg.AssetKey] | None = None,
+) -> Iterator[tuple[date, date, dg.RunRequest]]:
+    """First and last day of each range of days that is still tried, and its request."""
+    for first, last in contiguous(days):
+        tags = {
+            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
+            ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+        }
+        for request in _requests(context, f"{base}:{first}:{last}:{state}", assets=assets, tags=tags):
+            yield first, last, request
 
 
 def _runs(context: dg.SensorEvaluationContext, base: str) -> Sequence[dg.DagsterRun]:

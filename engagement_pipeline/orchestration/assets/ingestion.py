@@ -17,6 +17,8 @@ from engagement_pipeline.contracts.rules import ContractBroken
 from engagement_pipeline.core.frames import CONFLICTS
 from engagement_pipeline.ingestion.events import DayEvents, events_for
 from engagement_pipeline.ingestion.intake import take_in
+from engagement_pipeline.ingestion.replay import batches_of, parse_dates
+from engagement_pipeline.orchestration.assets.places import place_key, report_place
 from engagement_pipeline.orchestration.assets.table import log_materialized, materialized, stored_output
 from engagement_pipeline.orchestration.clock import now
 from engagement_pipeline.orchestration.describe import describe_days, describe_events, describe_intake
@@ -38,6 +40,13 @@ class LandingConfig(dg.Config):
         description="Judge again all that was ever landed, after the tracking plan or the mapping changed; "
         "then materialize the days that it names.",
     )
+    dates: str = Field(
+        default="",
+        description="For a replay: only what concerns these event days, as 2026-03-01..2026-03-31.",
+    )
+    left_alone: bool = Field(
+        default=False, description="Do nothing at all: the job `replay` is for one source."
+    )
 
 
 def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
@@ -48,7 +57,9 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"land_{source.source}",
         specs=[
-            _spec(source, bench, landed, f"{source.description}\n\nRaw rows as they came, each file once."),
+            _spec(
+                source, bench, landed, f"{source.description}\n\nRaw rows as they came, each file once."
+            ).replace_attributes(deps=[place_key(source, bench)]),
             _spec(
                 source, bench, rejected, "Rows that failed their contract, with the rule and the reason."
             ).replace_attributes(deps=[asset_key(project, landed)]),
@@ -63,9 +74,16 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
         ],
     )
     def land(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator[Any]:
+        if config.left_alone:
+            return
         stores = (bench.catalog, bench.lake, bench.ledger)
-        took = take_in(source, bench.settings.landing, now(), *stores, replay=config.replay)
+        if config.replay:
+            dates = parse_dates(config.dates) if config.dates else None
+            bench.ledger.request_replay(source.source, batches_of(source, dates, *stores))
+        took = take_in(source, bench.settings.landing, now(), *stores)
         shown = describe_intake(took)
+        if (seen := report_place(source, bench, took, now())) is not None:
+            context.log_event(seen)
         for table in (landed, rejected):
             yield dg.MaterializeResult(
                 asset_key=asset_key(project, table),
