@@ -14,12 +14,16 @@ from math import isfinite
 from pathlib import Path
 from uuid import UUID
 
+import cramjam
 import fastavro
 import polars as pl
 
 from engagement_pipeline.ingestion.readers.rows import Unreadable, in_blocks
 
-BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError)
+BROKEN = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError),
+    cramjam.DecompressionError,
+)
 """What fastavro raises, beside EOFError, for bytes that are not what their schema says."""
 
 

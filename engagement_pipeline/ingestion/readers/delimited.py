@@ -245,7 +245,10 @@ def _block(rows: list[list[str]], names: list[str], done: int, style: Style) -> 
 
 def _as_line(row: list[str], style: Style) -> str:
     text = io.StringIO()
-    csv.writer(text, delimiter=style.delimiter, lineterminator="").writerow(row)
+    if style.quote is None:
+        text.write(style.delimiter.join(row))
+    else:
+        csv.writer(text, delimiter=style.delimiter, quotechar=style.quote, lineterminator="").writerow(row)
     return text.getvalue().replace("\r", " ").replace("\n", " ")
 
 
