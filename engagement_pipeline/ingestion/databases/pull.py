@@ -67,7 +67,10 @@ class Pull:
                 statement.execution_options(stream_results=True, yield_per=FETCH_ROWS)
             )
             write = row_writer(self.columns, converters, self.subject)
-            yield from self._cut(result, write, self.columns.index(self.source.watermark))
+            try:
+                yield from self._cut(result, write, self.columns.index(self.source.watermark))
+            finally:
+                result.close()
 
     def _cut(
         self, result: sa.CursorResult[Any], write: Callable[[Any], str], place: int

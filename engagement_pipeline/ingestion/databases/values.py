@@ -2,14 +2,15 @@
 
 Here: what every kind of value becomes. Not here: which rows (`pull`) and what a field means (`canonical`).
 
-Text, numbers, booleans and JSON stay what they are. Decimals become text, exactly; times ISO 8601 (with a zone:
-in UTC, with Z), spans of time their seconds, UUIDs and network addresses text, arrays lists; what is no finite
-number `nan`, `inf` or `-inf`. Bytes and types not named here are refused.
+Text, numbers, booleans and JSON stay what they are. Decimals become text, exactly; times ISO 8601 (with a
+zone: in UTC, with Z), spans of time their seconds, UUIDs and network addresses text, arrays lists; what is no
+finite number `nan`, `inf` or `-inf`. Bytes and types not named here are refused.
 """
 
 import json
 import math
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -54,10 +55,9 @@ def row_writer(
                 if values[place] is not None:
                     values[place] = convert(values[place])
         record = dict(zip(names, values, strict=True))
-        try:
+        with suppress(TypeError, ValueError):
             return _encode(record)
-        except (TypeError, ValueError):
-            return _encode({name: _slowly(value, name, subject) for name, value in record.items()})
+        return _encode({name: _slowly(value, name, subject) for name, value in record.items()})
 
     return write
 
