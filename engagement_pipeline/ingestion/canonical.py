@@ -11,13 +11,22 @@ from functools import partial
 import polars as pl
 import polars_hash as plh
 
+from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, Source
 from engagement_pipeline.core.frames import event_schema
 from engagement_pipeline.core.machine import LINK
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.decode import decode
+from engagement_pipeline.ingestion.decode import of_element
 from engagement_pipeline.ingestion.machine import row_verdicts, signal_origins
-from engagement_pipeline.ingestion.values import as_boolean, as_number, as_type, field_text, read_times
+from engagement_pipeline.ingestion.routing import ELEMENT, FROM, PLACE, Rows, mappings_of, read_rows
+from engagement_pipeline.ingestion.values import (
+    as_boolean,
+    as_number,
+    as_type,
+    factor,
+    field_text,
+    read_times,
+)
 
 CONTENT = [
     *("event", "person_id", "channel", "value"),
@@ -25,8 +34,9 @@ CONTENT = [
 ]
 """With the time and the declared properties, what an event says; its unit is the plan's."""
 PASSED_ON = ["session_id", "campaign_id", "message_id"]
-FROM = "from."
 TEXT = "text."
+MAPPING = "\0mapping"
+"""Which of the source's event mappings a candidate comes from."""
 NO_ID = ["", "null", "none", "nan", "undefined"]
 """What programs write for an id they do not have, in any case: no person is called so."""
 HASH_CHARACTERS = 32
@@ -41,30 +51,69 @@ def canonical_events(
     Columns: those of `event_schema(catalog)`, nullable; `file` and `raw`; `malformed` (why a row is no
     record at all); and `text.<column>` for every column in which something stood that could not be read.
     `days` keeps the events of those days only, and so no row without a readable time.
-    Without a mapped `event_id` the content's hash is the id (see `number_repeats`). Times without an offset
+    Each event mapping gives its own of the rows it takes, several where it explodes a list. Without a mapped
+    `event_id` the content's hash is the id (see `number_repeats`). Times without an offset
     are in the project's zone; a value counts only for events with a unit, a property for events that
     declare it. `content_hash` covers the raw row where its hash is the id, else what the mapping reads of it
     (`_content`), so that an export with one more column is not other content.
     """
-    mapping = _mapping(source)
+    _has_events(source)
+    reads = [(mapping, event_origins(mapping, source, catalog)) for mapping in source.events]
+    return candidates(read_rows(landed, source, reads), catalog, days)
+
+
+def event_origins(mapping: EventMapping, source: Source, catalog: Catalog) -> list[Origin]:
+    """All that an event mapping reads of a row."""
     properties = _properties(mapping, catalog)
-    origins = [*_fields(mapping).values(), *properties.values(), *signal_origins(source)]
-    fields, malformed = decode(
-        landed["raw"], [path for origin in origins for path in origin.reads], nested=source.format not in TABLES
-    )
-    rows = landed.with_columns(
-        *(field.alias(FROM + field.name) for field in fields), malformed.alias("malformed")
-    ).with_columns(
-        _text(mapping.event).alias("event"), _text(mapping.occurred_at).alias(TEXT + "occurred_at")
-    )
-    rows = _dated(rows, mapping.occurred_at, catalog.project.timezone)
+    return [*_fields(mapping).values(), *properties.values(), *signal_origins(source)]
+
+
+def candidates(rows: Rows, catalog: Catalog, days: Collection[date] | None = None) -> pl.DataFrame:
+    """`canonical_events` of rows that were read for every event mapping of their source."""
+    mappings, zone = rows.source.events, catalog.project.timezone
+    # What is no record at all is nobody's; the first mapping speaks for it.
+    dated = [
+        _dated(rows.of(each, malformed=each is mappings[0]), each.event, each.occurred_at, zone)
+        for each in mappings
+    ]
     if days is not None:
-        rows = rows.filter(pl.col("event_date").is_in(list(days)))
+        inside = [each.filter(pl.col("event_date").is_in(list(days))) for each in dated]
+        # Of a row that several mappings take, all events are made: they are told apart by one another.
+        kept = pl.concat(each[PLACE] for each in inside).unique().implode()
+        dated = inside if len(inside) == 1 else [each.filter(pl.col(PLACE).is_in(kept)) for each in dated]
+    found = [
+        _events(each, mapping, rows.source, catalog).with_columns(pl.lit(n).alias(MAPPING))
+        for n, (each, mapping) in enumerate(zip(dated, mappings, strict=True))
+    ]
+    if len(found) > 1:
+        whole = _told_apart(pl.concat(found, how="diagonal").sort(PLACE, MAPPING, ELEMENT))
+        found = [whole if days is None else whole.filter(pl.col("event_date").is_in(list(days)))]
+    return found[0].drop(PLACE, MAPPING, ELEMENT)
+
+
+def _told_apart(events: pl.DataFrame) -> pl.DataFrame:
+    """Of events that several mappings make of one row under one id, those of the second get `…/2`."""
+    if not events.select(pl.struct(PLACE, "event_id").is_duplicated().any()).item():
+        return events
+    nth = pl.col(MAPPING).rank("dense").over(PLACE, "event_id")
+    own = pl.when(nth > 1).then(filled("{}/{}", "event_id", nth)).otherwise("event_id")
+    of_content = pl.col("event_id") == pl.col("content_hash")
+    return events.with_columns(
+        own.alias("event_id"), pl.when(of_content).then(own).otherwise("content_hash").alias("content_hash")
+    )
+
+
+def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: Catalog) -> pl.DataFrame:
+    """Candidates of the rows that one mapping takes."""
+    properties = _properties(mapping, catalog)
     typed: dict[str, tuple[pl.Expr, Callable[[pl.Expr], pl.Expr]]] = {
-        "value": (_value(mapping, catalog), as_number),
+        "value": (_value(mapping, catalog), partial(as_number, factor=_factor(mapping.value))),
         "is_machine": (_optional(mapping.is_machine), as_boolean),
         **{
-            name: (_property(name, origin, catalog), partial(as_type, kind=catalog.properties[name]))
+            name: (
+                _property(name, origin, mapping, catalog),
+                partial(as_type, kind=catalog.properties[name], factor=_factor(origin)),
+            )
             for name, origin in properties.items()
         },
     }
@@ -75,7 +124,7 @@ def canonical_events(
     texts = ["occurred_at", *typed]
     unread = [name for name in texts if rows[name].null_count() > rows[TEXT + name].null_count()]
     rows = rows.with_columns(
-        _hash(pl.col("raw")).alias("event_id") if mapping.event_id is None else _id("event_id", mapping),
+        _event_id(mapping).alias("event_id"),
         _id("person_id", mapping),
         _channel(mapping, catalog).alias("channel"),
         _of_event({name: event.unit for name, event in catalog.events.items()}).alias("unit"),
@@ -93,15 +142,16 @@ def canonical_events(
     rows = row_verdicts(rows.with_columns(own.alias("content_hash")), source, _text)
     return rows.select(
         *(pl.col(name).cast(kind) for name, kind in event_schema(catalog).items()),
-        *("file", "raw", "malformed"),
+        *("file", "raw", "malformed", PLACE, ELEMENT),
         *([LINK] if LINK in rows.columns else []),
         *(TEXT + name for name in unread),
     )
 
 
-def _dated(rows: pl.DataFrame, origin: Origin, zone: str) -> pl.DataFrame:
-    times = read_times(rows[TEXT + "occurred_at"], origin, zone).alias("occurred_at")
-    return rows.with_columns(times, event_date=times.dt.convert_time_zone(zone).dt.date())
+def _dated(rows: pl.DataFrame, event: Origin, occurred_at: Origin, zone: str) -> pl.DataFrame:
+    texts = rows.with_columns(_text(event).alias("event"), _text(occurred_at).alias(TEXT + "occurred_at"))
+    times = read_times(texts[TEXT + "occurred_at"], occurred_at, zone).alias("occurred_at")
+    return texts.with_columns(times, event_date=times.dt.convert_time_zone(zone).dt.date())
 
 
 def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -110,8 +160,10 @@ def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
     A till that prints a line twice sold twice; the same file delivered again under another name, or a row
     repeated in a later file, is the same event again.
     """
-    repeated = events["event_id"].is_duplicated()
-    if _mapping(source).event_id is not None or not repeated.any():
+    _has_events(source)
+    # Nothing but an id that is made of the content is equal to the content's hash.
+    repeated = events["event_id"].is_duplicated() & (events["event_id"] == events["content_hash"])
+    if not repeated.any():
         return events
     nth = pl.col("row_number").rank("ordinal").over("batch", "event_id")
     numbered = events.filter(repeated).with_columns(
@@ -121,16 +173,24 @@ def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 
 def mapped_paths(source: Source) -> dict[str, str]:
-    """Path -> the canonical column that reads it, for the fields that the source's mapping names."""
-    mapping = source.events[0] if source.events else source.profiles
-    named = {**_fields(mapping), **getattr(mapping, "properties", {}), **getattr(mapping, "columns", {})}
-    return {path: name for name, origin in named.items() for path in origin.reads}
+    """Path -> the canonical column that reads it, for the fields that the source's mappings name."""
+    found: dict[str, str] = {}
+    for mapping in mappings_of(source):
+        found |= dict.fromkeys(mapping.only, "only")
+        if mapping.explode is not None:
+            found[mapping.explode] = "explode"
+        named = dict(_fields(mapping))
+        for group in ("properties", "columns", "consents"):
+            named |= getattr(mapping, group, {})
+        found |= {path: name for name, origin in named.items() for path in origin.reads}
+        if mapping.explode is not None:
+            found = {path: name for path, name in found.items() if not of_element(path)}
+    return found
 
 
-def _mapping(source: Source) -> EventMapping:
+def _has_events(source: Source) -> None:
     if not source.events:
         raise ValueError(f"source {source.source!r} maps no events")
-    return source.events[0]
 
 
 def _fields(mapping: object) -> dict[str, Origin]:
@@ -138,8 +198,10 @@ def _fields(mapping: object) -> dict[str, Origin]:
 
 
 def _properties(mapping: EventMapping, catalog: Catalog) -> dict[str, Origin]:
-    """Every declared property: from where the mapping says, else from a field of its own name."""
-    return {name: mapping.properties.get(name) or Origin(path=[name]) for name in catalog.properties}
+    """Every declared property: from where the mapping says, else from a field of its own name, first of the
+    element where a list is exploded."""
+    own = {name: [f"{EACH}.{name}", name] if mapping.explode else [name] for name in catalog.properties}
+    return {name: mapping.properties.get(name) or Origin(path=own[name]) for name in catalog.properties}
 
 
 # --- columns ----------------------------------------------------------------------------------------
@@ -156,6 +218,19 @@ def _optional(origin: Origin | None) -> pl.Expr:
 def _id(column: str, mapping: EventMapping) -> pl.Expr:
     text = _text(getattr(mapping, column))
     return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text).alias(column)
+
+
+def _event_id(mapping: EventMapping) -> pl.Expr:
+    """The mapped id, or the content's hash; with the element's number where it is not the element's own."""
+    origin = mapping.event_id
+    own = _hash(pl.col("raw")) if origin is None else _id("event_id", mapping)
+    if mapping.explode is None or (origin is not None and any(of_element(path) for path in origin.reads)):
+        return own
+    return filled("{}-{}", own, ELEMENT)
+
+
+def _factor(origin: Origin | None) -> pl.Expr | None:
+    return None if origin is None else factor(origin, FROM)
 
 
 def _content(catalog: Catalog) -> pl.Expr:
@@ -187,9 +262,13 @@ def _value(mapping: EventMapping, catalog: Catalog) -> pl.Expr:
     return _only_for(valued, catalog, _optional(mapping.value))
 
 
-def _property(name: str, origin: Origin, catalog: Catalog) -> pl.Expr:
+def _property(name: str, origin: Origin, mapping: EventMapping, catalog: Catalog) -> pl.Expr:
     declaring = [event for event, spec in catalog.events.items() if name in spec.properties]
-    return _only_for(declaring, catalog, _text(origin))
+    text = _text(origin)
+    if name not in mapping.properties and catalog.properties[name] != "text":
+        # A record or list that happens to have the property's name is another thing.
+        text = pl.when(~text.str.contains(r"^[\[{]")).then(text)
+    return _only_for(declaring, catalog, text)
 
 
 def _only_for(events: list[str], catalog: Catalog, text: pl.Expr) -> pl.Expr:

@@ -34,7 +34,13 @@ class Decoded(NamedTuple):
     malformed: pl.Series
 
 
-def decode(raw: pl.Series, paths: Iterable[str], *, nested: bool, explode: str | None = None) -> Decoded:
+def decode(
+    raw: pl.Series,
+    paths: Iterable[str],
+    *,
+    nested: bool,
+    exploded: Mapping[str, Iterable[str]] | None = None,
+) -> Decoded:
     """Text of the fields at `paths`, null where absent or null.
 
     Numbers and booleans come as their JSON text, NaN and infinities as `NaN`, `inf` or the like; a list or
@@ -42,39 +48,39 @@ def decode(raw: pl.Series, paths: Iterable[str], *, nested: bool, explode: str |
     absent; text that holds a record or a list as JSON is one. What stands where a list should is a list of
     itself. Where rows are not `nested`, a column that is called as the whole path counts first.
 
-    With `explode`, paths that begin with `each` give a list: what they find in each element of the list at
-    that path, null where there is none. `each` itself is always given.
+    `exploded` has the paths of lists, and for each the paths that begin with `each`: these give lists of what
+    they find in the elements (null where there is no list, or an empty one), as columns `element_column`.
     """
-    paths = list(dict.fromkeys(paths))
-    if explode is not None and not any(_of_element(path) for path in paths):
-        paths.append(EACH)
-    wanted: dict[str, Steps] = {}
-    for path in paths:
-        for place, steps in enumerate(_ways(path, explode, nested=nested)):
-            wanted[f"{place}.{path}"] = steps
+    ways = {path: _ways(path, nested=nested) for path in dict.fromkeys(paths)}
+    for outer, below in (exploded or {}).items():
+        for path in dict.fromkeys(below):
+            rest = (ALL, *parse_path(path)[1:])
+            steps = _ways(outer, nested=nested)
+            ways[element_column(outer, path)] = [(*way, *rest) for way in steps]
+    wanted = {f"{n}.{name}": way for name, found in ways.items() for n, way in enumerate(found)}
     found = [_decoded(raw, root, flat=not nested) for root in layers(wanted)]
     whole = pl.concat([each.fields for each in found], how="horizontal")
     fields = whole.select(
-        pl.coalesce(f"0.{path}", f"1.{path}").alias(path)
-        if f"1.{path}" in wanted
-        else pl.col(f"0.{path}").alias(path)
-        for path in paths
+        pl.coalesce(f"{n}.{name}" for n in range(len(way))).alias(name) for name, way in ways.items()
     )
     return Decoded(fields, found[0].malformed)
 
 
-def _of_element(path: str) -> bool:
+def element_column(outer: str, path: str) -> str:
+    """The column of what `path`, which begins with `each`, finds in the list at `outer`."""
+    return f"{outer}\0{path}"
+
+
+def of_element(path: str) -> bool:
+    """Whether a path begins with `each`."""
     try:
         return parse_path(path)[0] == EACH
     except PathError:
         return False
 
 
-def _ways(path: str, explode: str | None, *, nested: bool) -> list[Steps]:
+def _ways(path: str, *, nested: bool) -> list[Steps]:
     """The steps of a path; in a flat row first the column that is called as the whole path."""
-    if explode is not None and _of_element(path):
-        rest = (ALL, *parse_path(path)[1:])
-        return [(*steps, *rest) for steps in _ways(explode, None, nested=nested)]
     if nested:
         return [parse_path(path)]
     try:

@@ -9,13 +9,14 @@ from typing import NamedTuple
 import pandera.polars as pa
 import polars as pl
 
+from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, Origin, ProfileMapping, Source
 from engagement_pipeline.contracts.rules import failures, rule
 from engagement_pipeline.core.frames import POLARS_TYPES, REJECTED, UTC_MICROS
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.canonical import FROM, NO_ID, TEXT
-from engagement_pipeline.ingestion.decode import decode
-from engagement_pipeline.ingestion.values import as_boolean, as_type, field_text, read_times
+from engagement_pipeline.ingestion.canonical import NO_ID, TEXT
+from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
+from engagement_pipeline.ingestion.values import as_boolean, as_type, factor, field_text, read_times
 
 SHOWN = 60
 CONSENT = "consent."
@@ -40,7 +41,20 @@ def split_profiles(landed: pl.DataFrame, source: Source, catalog: Catalog) -> Sp
     A row without a time of its own was observed when its file was received. A fact that cannot be read
     rejects its row: half a row would look as if the other facts had been taken back.
     """
-    rows = _mapped(landed, source, catalog)
+    return snapshots_in(read_rows(landed, source, [profile_reads(source)]), catalog)
+
+
+def profile_reads(source: Source) -> tuple[ProfileMapping, list[Origin]]:
+    """The profile mapping and all that it reads of a row."""
+    mapping = _mapping(source)
+    origins = [mapping.person_id, *([mapping.observed_at] if mapping.observed_at else [])]
+    return mapping, [*origins, *_facts(mapping, source).values(), *mapping.consents.values()]
+
+
+def snapshots_in(taken: Rows, catalog: Catalog) -> SplitProfiles:
+    """`split_profiles` of rows that were read for the profile mapping of their source."""
+    source = taken.source
+    rows = _mapped(taken, catalog)
     rules = list(_rules(source, catalog))
     schema = pa.DataFrameSchema(checks=[rule(each.name, ~each.broken) for each in rules], name="profile rows")
     broken = failures(rows, schema)
@@ -85,23 +99,28 @@ def _mapping(source: Source) -> ProfileMapping:
     return source.profiles
 
 
-def _mapped(landed: pl.DataFrame, source: Source, catalog: Catalog) -> pl.DataFrame:
+def _facts(mapping: ProfileMapping, source: Source) -> dict[str, Origin]:
+    """Every declared fact: from where the mapping says, else from a field of its own name, first of the
+    element where a list is exploded."""
+    own = {name: [f"{EACH}.{name}", name] if mapping.explode else [name] for name in source.columns}
+    return {name: mapping.columns.get(name) or Origin(path=own[name]) for name in source.columns}
+
+
+def _mapped(taken: Rows, catalog: Catalog) -> pl.DataFrame:
+    source = taken.source
     mapping = _mapping(source)
-    facts = {name: mapping.columns.get(name) or Origin(path=[name]) for name in source.columns}
-    origins = [mapping.person_id, *([mapping.observed_at] if mapping.observed_at else []), *facts.values()]
-    origins += mapping.consents.values()
-    fields, malformed = decode(
-        landed["raw"], [path for each in origins for path in each.reads], nested=source.format != "csv"
-    )
+    facts = _facts(mapping, source)
+    rows = taken.of(mapping, malformed=True)
     person = field_text(mapping.person_id, FROM)
-    rows = landed.with_columns(
-        *(each.alias(FROM + each.name) for each in fields), malformed.alias("malformed")
-    ).with_columns(
+    rows = rows.with_columns(
         pl.when(~person.str.to_lowercase().is_in(NO_ID)).then(person).alias("person_id"),
         *(field_text(origin, FROM).alias(TEXT + name) for name, origin in facts.items()),
     )
     rows = rows.with_columns(
-        *(as_type(pl.col(TEXT + name), kind).alias(name) for name, kind in source.columns.items()),
+        *(
+            as_type(pl.col(TEXT + name), kind, factor(facts[name], FROM)).alias(name)
+            for name, kind in source.columns.items()
+        ),
         *(
             as_boolean(field_text(origin, FROM)).alias(CONSENT + channel)
             for channel, origin in mapping.consents.items()

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Origin, PropertyType
+from engagement_pipeline.catalog.specs import Origin, PropertyType, Rates
+from engagement_pipeline.catalog.times import CALENDAR, EPOCHS, UNITS, Since, since
 from engagement_pipeline.core.frames import UTC_MICROS
 
 TRUE = ["true", "t", "yes", "y", "1"]
 FALSE = ["false", "f", "no", "n", "0"]
 
-EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 FIRST_MICROS, LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The years 1 to 9999; polars' calendar wraps or panics far beyond."""
 
@@ -25,36 +25,82 @@ DAY = "%Y-%m-%d"
 ISO_DAY = r"^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:.*)?$"
 
 
+DIGITS = 15
+"""Significant digits of a product: 1999 x 0.01 is 19.99, not 19.990000000000002."""
+
+
 def field_text(origin: Origin, prefix: str) -> pl.Expr:
-    """The text of a mapped field, stripped and renamed; blank is null. Columns are `prefix` + path."""
-    if origin.constant is not None:
-        return pl.lit(origin.constant)
-    texts = [pl.col(prefix + path).str.strip_chars().replace("", None) for path in origin.path or []]
-    text = pl.coalesce(texts)
+    """The text of a mapped field, stripped, in its case and renamed; blank is null. Columns are `prefix` +
+    path. Where a factor is wanted and unknown, the text says so, and so is no number."""
+    text = _found(origin, prefix)
+    if origin.case == "lower":
+        text = text.str.to_lowercase()
+    elif origin.case == "snake":
+        text = _snake(text)
     if origin.names:
         text = text.replace(origin.names)
-    return text.replace("", None)
+    text = text.replace("", None)
+    if origin.default is not None:
+        text = text.fill_null(origin.default)
+    if isinstance(origin.multiply, Rates):
+        unit = _stripped(prefix + origin.multiply.path)
+        lost = pl.concat_str(
+            text, pl.lit(" in "), unit.fill_null("(nothing)"), pl.lit(", which has no factor")
+        )
+        text = pl.when(factor(origin, prefix).is_not_null()).then(text).otherwise(lost)
+    return text
 
 
-def as_type(text: pl.Expr, kind: PropertyType) -> pl.Expr:
-    """Text as a declared property's type. A whole number may be written `3.0`; a date may carry a time."""
+def factor(origin: Origin, prefix: str) -> pl.Expr | None:
+    """What a number of this origin is multiplied by, null where its unit has no factor."""
+    if isinstance(origin.multiply, Rates):
+        unit = _stripped(prefix + origin.multiply.path)
+        return unit.replace_strict(origin.multiply.factors, default=None, return_dtype=pl.Float64)
+    return None if origin.multiply is None else pl.lit(origin.multiply)
+
+
+def _found(origin: Origin, prefix: str) -> pl.Expr:
+    if origin.constant is not None:
+        return pl.lit(origin.constant)
+    if origin.join is not None:
+        return pl.concat_str([_stripped(prefix + path) for path in origin.join], separator=origin.separator)
+    return pl.coalesce([_stripped(prefix + path) for path in origin.path or []])
+
+
+def _stripped(column: str) -> pl.Expr:
+    return pl.col(column).str.strip_chars().replace("", None)
+
+
+def _snake(text: pl.Expr) -> pl.Expr:
+    parted = text.str.replace_all(r"(\p{Ll}|\p{N})(\p{Lu})", "${1}_${2}")
+    parted = parted.str.replace_all(r"(\p{Lu})(\p{Lu}\p{Ll})", "${1}_${2}")
+    return parted.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+
+
+def as_type(text: pl.Expr, kind: PropertyType, factor: pl.Expr | None = None) -> pl.Expr:
+    """Text as a declared property's type. A whole number may be written `3.0`; a date may carry a time.
+    Numbers are multiplied by `factor`."""
     if kind == "text":
         return text
     if kind == "boolean":
         return as_boolean(text)
     if kind == "number":
-        return as_number(text)
+        return as_number(text, factor)
     if kind == "date":
         return text.str.extract(ISO_DAY).str.to_date(DAY, strict=False)
-    number = as_number(text)
+    number = as_number(text, factor)
     # Beyond 2^53 a float no longer knows its last digits: only `3.0`, never `9007199254740993.0`.
     whole = pl.when((number.floor() == number) & (number.abs() < 2**53)).then(number)
+    if factor is not None:
+        return whole.cast(pl.Int64, strict=False)
     return pl.coalesce(text.cast(pl.Int64, strict=False), whole.cast(pl.Int64, strict=False))
 
 
-def as_number(text: pl.Expr) -> pl.Expr:
-    """Text as Float64; `NaN` and `inf` are read as such, for the contract to refuse by name."""
-    return text.cast(pl.Float64, strict=False)
+def as_number(text: pl.Expr, factor: pl.Expr | None = None) -> pl.Expr:
+    """Text as Float64, multiplied by `factor`; `NaN` and `inf` are read as such, for the contract to refuse
+    by name."""
+    number = text.cast(pl.Float64, strict=False)
+    return number if factor is None else (number * factor).round_sig_figs(DIGITS)
 
 
 def as_boolean(text: pl.Expr) -> pl.Expr:
@@ -64,13 +110,16 @@ def as_boolean(text: pl.Expr) -> pl.Expr:
 
 
 def read_times(text: pl.Series, origin: Origin, zone: str) -> pl.Series:
-    """Text as instants (UTC microseconds): an epoch, the declared pattern, or ISO 8601.
+    """Text as instants (UTC microseconds): an epoch, a count of hours or the like, the declared pattern, or
+    ISO 8601.
 
     A time without an offset is in the origin's zone, else in `zone`. Of an hour that the clocks repeat the
     first is meant; a time that they skip is read as if they had not.
     """
     if origin.format in EPOCHS:
-        return text.to_frame("text").select(_epoch(pl.col("text"), EPOCHS[origin.format])).to_series()
+        return _instants(text, EPOCHS[origin.format])
+    if origin.format is not None and (count := since(origin.format)) is not None:
+        return _counted(text, count, origin.timezone or zone)
     forms = WITHOUT_OFFSET + WITH_OFFSET + [DAY] if origin.format is None else [origin.format]
     read = pl.Series(text.name, [None], dtype=UTC_MICROS).new_from_index(0, text.len())
     # Each pattern costs a pass over the rows, nearly always one is enough; no text fits two of them.
@@ -104,8 +153,21 @@ def _in_zone(naive: pl.Series, zone: str) -> pl.Series:
     return there.zip_with(there.is_not_null(), placed(naive - hour) + hour)
 
 
-def _epoch(text: pl.Expr, micros: int) -> pl.Expr:
-    whole = text.cast(pl.Int64, strict=False).cast(pl.Int128) * micros
-    broken = (text.cast(pl.Float64, strict=False) * micros + 0.5).floor()
+def _counted(text: pl.Series, count: Since, zone: str) -> pl.Series:
+    start = pl.Series([count.start], dtype=pl.Datetime("us"))
+    nanos = UNITS[count.unit] * 1_000_000_000
+    if count.unit in CALENDAR:
+        local = _instants(text, nanos, start.to_physical().item())
+        return _in_zone(local.dt.replace_time_zone(None), zone)
+    return _instants(text, nanos, _in_zone(start, zone).to_physical().item())
+
+
+def _instants(text: pl.Series, nanos: int, start: int = 0) -> pl.Series:
+    """Numbers of units of so many nanoseconds from `start`, which is in microseconds; fractions of a
+    microsecond are cut where the number is whole, and rounded where it is not."""
+    number = pl.col("text")
+    whole = number.cast(pl.Int64, strict=False).cast(pl.Int128) * nanos // 1_000 + start
+    broken = (number.cast(pl.Float64, strict=False) * (nanos * 0.001) + (start + 0.5)).floor()
     instant = pl.coalesce(whole.cast(pl.Int64, strict=False), broken.cast(pl.Int64, strict=False))
-    return pl.when(instant.is_between(FIRST_MICROS, LAST_MICROS)).then(instant).cast(UTC_MICROS)
+    inside = pl.when(instant.is_between(FIRST_MICROS, LAST_MICROS)).then(instant)
+    return text.to_frame("text").select(inside.cast(UTC_MICROS)).to_series()

@@ -1,0 +1,55 @@
+"""How a mapping's `format` says that times are written.
+
+Here: which formats there are. Not here: reading times (`ingestion.values`).
+"""
+
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+EPOCHS = {"epoch_s": 1_000_000_000, "epoch_ms": 1_000_000, "epoch_us": 1_000, "epoch_ns": 1}
+"""Nanoseconds of one unit."""
+UNITS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
+CALENDAR = ("days", "weeks")
+"""Units that are counted on the calendar: a day is one also where the clocks change."""
+
+_SINCE = re.compile(
+    rf"({'|'.join(UNITS)}) since (\d{{4}}-\d{{2}}-\d{{2}})(?:[T ](\d{{2}}:\d{{2}}(?::\d{{2}})?))?"
+)
+_DIRECTIVE = re.compile(r"%(?:[-_0]?[YCyqmbBhdejaAwuUWGgVDxFvHkIlPpMSfRTXrZzsctn+%]|[.]?[369]?f|#z|:{1,3}z)")
+
+
+class Since(NamedTuple):
+    """`hours since 2018-05-01T06:00`: a number of units from a point of time in the source's zone."""
+
+    unit: str
+    start: datetime
+
+
+def since(form: str) -> Since | None:
+    """The format as a count from a point of time, if that is what it is. ValueError for no real date."""
+    match = _SINCE.fullmatch(form)
+    if match is None:
+        return None
+    return Since(match[1], datetime.fromisoformat(f"{match[2]}T{match[3] or '00:00'}"))
+
+
+def wrong_with(form: str) -> str | None:
+    """Why a format is none, in words; None for a good one."""
+    if form in EPOCHS:
+        return None
+    try:
+        if since(form) is not None:
+            return None
+    except ValueError as error:
+        return f"{error}"
+    left = _DIRECTIVE.sub("", form)
+    if "%" in left:
+        at = left.index("%")
+        return f"'{left[at : at + 2]}' is no part of a time"
+    if left == form:
+        known = ", ".join(EPOCHS)
+        return f"write {known}, 'hours since 2018-05-01' or a pattern such as '%d.%m.%Y %H:%M'"
+    if not re.search(r"%[-_0]?[YCyGDxFvcs+]", form):
+        return "a pattern needs a year"
+    return None

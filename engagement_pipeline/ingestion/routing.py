@@ -1,0 +1,142 @@
+"""Landed rows to the rows that each mapping of a source takes, with what it reads of them.
+
+Here: `only`, `explode`, `ignore`, and rows that no mapping takes. Not here: picking fields out of rows
+(`decode`) and what mappings make of them (`canonical`, `profiles`, `identities`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import polars as pl
+
+from engagement_pipeline.catalog.rowpaths import EACH
+from engagement_pipeline.catalog.specs import AliasMapping, Origin, Source
+from engagement_pipeline.catalog.specs import Mapping as RowMapping
+from engagement_pipeline.catalog.specs.formats import TABLES
+from engagement_pipeline.core.frames import REJECTED
+from engagement_pipeline.core.text import filled
+from engagement_pipeline.ingestion.decode import decode, element_column, of_element
+
+FROM = "from."
+"""Before the path of a field that was read."""
+PLACE = "\0place"
+"""The row's place among those landed."""
+ELEMENT = "\0element"
+"""The number, from 1, of the element that a row was exploded to; null where its mapping explodes nothing."""
+SHOWN = 60
+Reads: TypeAlias = Sequence[tuple[RowMapping, Iterable[Origin]]]
+"""Mappings, each with all that it reads."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Landed rows whose fields were read for some mappings of their source."""
+
+    source: Source
+    fields: pl.DataFrame
+    """Columns of `frames.LANDED`, PLACE, `malformed`, and a column per path."""
+    paths: Mapping[int, tuple[str, ...]]
+    """By the mapping's `id`, what it reads."""
+
+    @property
+    def ignored(self) -> int:
+        """Rows that the source leaves out on purpose."""
+        return self.fields.select(_ignored(self.source).sum()).item()
+
+    def of(self, mapping: RowMapping, *, malformed: bool = False) -> pl.DataFrame:
+        """The rows that the mapping takes, one an element where it explodes a list: columns of
+        `frames.LANDED`, PLACE, ELEMENT, `malformed`, and `from.<path>` for all that it reads.
+
+        Rows that are no records at all are `malformed`, and are left out unless asked for.
+        """
+        takes = _takes(mapping) & ~_ignored(self.source)
+        broken = pl.col("malformed").is_not_null()
+        rows = self.fields.filter(broken | takes if malformed else takes & ~broken)
+        paths = self.paths[id(mapping)]
+        known = [*REJECTED.names()[:3], "received_at", "raw", PLACE, "malformed"]
+        plain = [pl.col(FROM + path) for path in paths if not (mapping.explode and of_element(path))]
+        if mapping.explode is None:
+            return rows.select(*known, pl.lit(None, pl.Int64).alias(ELEMENT), *plain)
+        each = {path: FROM + element_column(mapping.explode, path) for path in paths if of_element(path)}
+        count = pl.col(next(iter(each.values()))).list.len()
+        elements = (
+            rows.select(
+                *known,
+                pl.when(count > 0).then(pl.int_ranges(1, count.cast(pl.Int64) + 1)).alias(ELEMENT),
+                *plain,
+                *(pl.col(column).alias(FROM + path) for path, column in each.items()),
+            )
+            .explode(ELEMENT, *(FROM + path for path in each))
+            .filter(pl.col(ELEMENT).is_not_null() | broken)
+        )
+        return elements.filter(broken | _holds({k: v for k, v in mapping.only.items() if k in each}))
+
+    def left_over(self) -> pl.DataFrame:
+        """Rows that no mapping takes and that are not left out on purpose, as `frames.REJECTED`."""
+        mappings = mappings_of(self.source)
+        takers = [each for each in mappings if each.only or not isinstance(each, AliasMapping)] or mappings
+        taken = pl.any_horizontal(_takes(each) for each in takers) | _ignored(self.source)
+        looked = list(dict.fromkeys(path for each in takers for path in _outer(each)))
+        reasons = [
+            pl.concat_str(
+                pl.lit(f"{path} "), filled("'{}'", _text(path).str.head(SHOWN)).fill_null("(nothing)")
+            )
+            for path in looked
+        ]
+        reason = pl.concat_str(reasons, separator=", ") if reasons else pl.lit("")
+        return self.fields.filter(~taken & pl.col("malformed").is_null()).select(
+            *("batch", "file", "row_number"),
+            rule=pl.lit("unmapped_row"),
+            reason=pl.concat_str(pl.lit("no mapping takes a row with "), reason),
+            raw="raw",
+        )
+
+
+def read_rows(landed: pl.DataFrame, source: Source, reads: Reads) -> Rows:
+    """Rows (columns of `frames.LANDED`) with all that these mappings read of them, in one pass."""
+    plain = [*source.ignore]
+    exploded: dict[str, list[str]] = {}
+    paths = {}
+    for mapping, origins in reads:
+        found = list(dict.fromkeys([*mapping.only, *(path for each in origins for path in each.reads)]))
+        if mapping.explode is not None:
+            each = [path for path in found if of_element(path)] or [EACH]
+            exploded.setdefault(mapping.explode, []).extend(each)
+            found = [path for path in found if not of_element(path)] + each
+        plain += [path for path in found if mapping.explode is None or not of_element(path)]
+        paths[id(mapping)] = tuple(found)
+    # Whether a row is taken at all depends on every mapping's `only`.
+    plain += [path for mapping in mappings_of(source) for path in _outer(mapping)]
+    decoded = decode(landed["raw"], plain, nested=source.format not in TABLES, exploded=exploded)
+    fields = landed.with_row_index(PLACE).with_columns(
+        *(column.alias(FROM + column.name) for column in decoded.fields), decoded.malformed.alias("malformed")
+    )
+    return Rows(source, fields, paths)
+
+
+def mappings_of(source: Source) -> list[RowMapping]:
+    """Every mapping of a source."""
+    return [*source.events, *([source.profiles] if source.profiles else []), *source.aliases]
+
+
+def _outer(mapping: RowMapping) -> list[str]:
+    """What `only` looks at in the row itself."""
+    return [path for path in mapping.only if not (mapping.explode and of_element(path))]
+
+
+def _takes(mapping: RowMapping) -> pl.Expr:
+    return _holds({path: mapping.only[path] for path in _outer(mapping)})
+
+
+def _ignored(source: Source) -> pl.Expr:
+    return _holds(source.ignore) if source.ignore else pl.lit(False)
+
+
+def _holds(only: Mapping[str, Sequence[str]]) -> pl.Expr:
+    conditions = [_text(path).is_in(list(texts)).fill_null(False) for path, texts in only.items()]
+    return pl.all_horizontal(conditions) if conditions else pl.lit(True)
+
+
+def _text(path: str) -> pl.Expr:
+    return pl.col(FROM + path).str.strip_chars()
