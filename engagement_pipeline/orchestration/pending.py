@@ -205,7 +205,11 @@ def _uncovered(bench: Workbench, scored: Iterable[tuple[ScorePlan, date]]) -> pl
 def _persons_lag(bench: Workbench) -> bool:
     """Whether profiles were landed after `persons` was made."""
     profiles = [name for name, source in bench.catalog.sources.items() if source.profiles]
-    landed = bench.versions(f"landed/{name}" for name in profiles)
+    stored = {table: bench.lake.partitions(table) for table in (f"landed/{name}" for name in profiles)}
+    # Not the table's own version: upkeep and erasures raise that, and bring nothing new.
+    landed = {
+        table: max(info.delta_version for info in infos.values()) for table, infos in stored.items() if infos
+    }
     return bool(landed) and older(bench.lake.partitions("persons").get(WHOLE), landed)
 
 

@@ -103,6 +103,14 @@ class Database:
         """Whether it is a file of this machine and no server."""
         return self._engine.dialect.name == "sqlite"
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that a database file consists of; none for a server."""
+        if not self.is_file or not self._url.database:
+            return []
+        names = [self._url.database + ending for ending in ("", "-wal", "-shm")]
+        return [path for path in map(Path, names) if path.exists()]
+
     def compact(self) -> None:
         """Rewrites the database without what was deleted from it: rows leave their bytes behind until then.
 

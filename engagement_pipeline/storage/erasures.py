@@ -158,6 +158,13 @@ def finish(database: Database, requests: Sequence[str], content: Mapping[str, An
     return receipt
 
 
+def amend(database: Database, receipt: str, content: Mapping[str, Any]) -> None:
+    """Adds to a receipt what was found out once it was written."""
+    with database.write() as connection:
+        mine = RECEIPTS.c.receipt == receipt
+        connection.execute(sa.update(RECEIPTS).where(mine).values(content=dict(content)))
+
+
 def receipts(database: Database) -> dict[str, dict[str, Any]]:
     """Receipt id -> its content, oldest first."""
     with database.read() as connection:

@@ -228,7 +228,7 @@ class Lake:
             if now is None or now >= floor:  # else it was deleted and made anew
                 raise StaleInput(
                     f"this run had read version {given} of {source!r} before people were erased from it "
-                    f"(version {floor}); its rows could bring them back into table {name!r}. Nothing was written; "
+                    f"(version {floor}); its rows could bring them back into {name!r}. Nothing was written; "
                     "run it again."
                 )
 

@@ -11,14 +11,12 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable
-from deltalake._internal import DeltaFileSystemHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from engagement_pipeline.storage import index
@@ -26,12 +24,12 @@ from engagement_pipeline.storage.erasures import Rewritten
 from engagement_pipeline.storage.floors import raise_floor
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.locks import lock
+from engagement_pipeline.storage.plain import delete, files_below
 from engagement_pipeline.storage.publish import publish
-from engagement_pipeline.storage.settings import is_remote
 from engagement_pipeline.storage.staging import StagedPartition, write_rows
 from engagement_pipeline.storage.tables import WHOLE, PartitionInfo, TableSpec, key_value
 
-LOGGED = re.compile(r"^(\d{20})\.")
+LOG = "_delta_log/"
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Purged:
 
     rewritten: list[Rewritten] = field(default_factory=list)
     versions: int = 0
-    """Old versions that can no longer be read."""
+    """Versions that can no longer be read."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,14 @@ class _File:
     @property
     def key(self) -> str:
         return next(iter(self.partition.values()), None) or WHOLE
+
+
+def columns_in_files(lake: Lake, name: str) -> pl.Schema:
+    """The stored columns; not the one that the table is partitioned by, whose values are days or digests."""
+    table = DeltaTable(lake.uri(name))
+    by = table.metadata().partition_columns
+    stored = pl.scan_delta(table).collect_schema()
+    return pl.Schema({name: kind for name, kind in stored.items() if name not in by})
 
 
 def purge(
@@ -87,7 +93,7 @@ def purge(
     with lock(lake.database, f"table {name}") as held:
         table = DeltaTable(lake.uri(name))
         folder = lake.staging_folder()
-        found = Purged()
+        found, before = Purged(), table.version()
         try:
             work = _Work(lake, name, _written_as(spec, table), table, folder)
             found.rewritten = work.stage(change)
@@ -99,7 +105,7 @@ def purge(
             shutil.rmtree(folder, ignore_errors=True)
         if found.rewritten or has_past(lake, name):
             held.renew()
-            found.versions = forget(lake, name)
+            found.versions = forget(lake, name, before)
         raise_floor(lake.database, name, DeltaTable(lake.uri(name)).version())
         return found
 
@@ -243,21 +249,19 @@ def _write(table: DeltaTable, actions: list[AddAction | RemoveAction], said: dic
 def has_past(lake: Lake, name: str) -> bool:
     """Whether there is more than the newest version: older ones, or files that no version names."""
     table = DeltaTable(lake.uri(name))
-    if any(number < table.version() for number, _ in _log(lake.uri(name), table.version())):
-        return True
-    if is_remote(lake.root):
-        return False
     live = {each.path for each in _files(table)}
-    root = Path(lake.uri(name))
-    return any(
-        path.relative_to(root).as_posix() not in live
-        for path in root.rglob("*")
-        if path.is_file() and "_delta_log" not in path.parts
-    )
+    for path in files_below(lake.uri(name)):
+        if path.startswith(LOG):
+            if _is_old(path, table.version()):
+                return True
+        elif path not in live:
+            return True
+    return False
 
 
-def forget(lake: Lake, name: str) -> int:
-    """Lets go of every version before the newest; gives how many there were. Hold the table's lock.
+def forget(lake: Lake, name: str, newest: int) -> int:
+    """Lets go of every version before the newest; gives how many there were up to that one (the others are of
+    the purge itself). Hold the table's lock.
 
     Files that only they name go, also those that a killed run left in the folder. The log begins anew with a
     checkpoint and one commit, which says all that is known of the partitions.
@@ -270,44 +274,14 @@ def forget(lake: Lake, name: str) -> int:
     _write(table, [], index.describe_anew(infos))
     index.record(lake.database, name, str(table.metadata().id), table.version(), {})
     table.create_checkpoint()
-    old = [(number, path) for number, path in _log(uri, table.version()) if number < table.version()]
-    for _, path in old:
-        _delete(uri, path)
-    return sum(path.endswith(".json") and path.count(".") == 1 for _, path in old)
+    old = [path for path in files_below(f"{uri}/{LOG}") if _is_old(f"{LOG}{path}", table.version())]
+    for path in old:
+        delete(f"{uri}/{LOG}", path)
+    return sum(re.fullmatch(r"\d{20}\.json", path) is not None and int(path[:20]) <= newest for path in old)
 
 
-def _log(uri: str, newest: int) -> list[tuple[int, str]]:
-    """(version, path below the table) of the log's files; -1 for what a killed commit left."""
-    if not is_remote(uri):
-        names = [path.name for path in (Path(uri) / "_delta_log").iterdir() if path.is_file()]
-        return [
-            (int(match[1]) if (match := LOGGED.match(each)) else -1, f"_delta_log/{each}")
-            for each in names
-            if each != "_last_checkpoint"
-        ]
-    files: Any = DeltaFileSystemHandler(uri)
-    found = []
-    for number in range(newest, -1, -1):  # commits follow one another without a gap
-        names = [f"_delta_log/{number:020d}{ending}" for ending in (".json", ".checkpoint.parquet")]
-        there = [each for each in names if _exists(files, each)]
-        if not there:
-            break
-        found += [(number, each) for each in there]
-    return found
-
-
-def _exists(files: Any, path: str) -> bool:
-    try:
-        files.open_input_file(path)
-    except (FileNotFoundError, OSError):
-        return False
-    return True
-
-
-def _delete(uri: str, path: str) -> None:
-    if is_remote(uri):
-        handler: Any = DeltaFileSystemHandler(uri)
-        handler.delete_file(path)
-        return
-    with suppress(FileNotFoundError):
-        (Path(uri) / path).unlink()
+def _is_old(path: str, newest: int) -> bool:
+    """Whether a file of the log is of an older version, or was left by a commit that was killed."""
+    name = path.removeprefix(LOG)
+    match = re.match(r"(\d{20})\.", name)
+    return name != "_last_checkpoint" and (match is None or int(match[1]) < newest)

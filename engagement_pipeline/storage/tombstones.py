@@ -2,8 +2,8 @@
 
 Here: the key, the hashes and recognizing an id by them. Not here: which ids rows hold (`ingestion.erased`).
 The hash is HMAC-SHA256 with the key of ENGAGEMENT_ERASURE_KEY. Without it a database file gets a key of its
-own, made once and kept beside the hashes: whoever has that file can then test whether an id they know was erased.
-A database server is shared by more eyes and refuses to go without the variable.
+own, made once and kept beside the hashes: whoever has that file can then test whether an id they know was
+erased. A database server is shared by more eyes and refuses to go without the variable.
 """
 
 import hashlib
@@ -130,8 +130,9 @@ def tombstones(database: Database, env: Mapping[str, str] | None = None) -> Tomb
     if missing := hashes.keys() - keys.keys():
         count = sum(len(hashes[name]) for name in missing)
         raise SettingsError(
-            f"{count} tombstones of erased people were made with another key than {VARIABLE} holds now: without "
-            "it they would come back with the next file. Put the key back that was set when they were erased"
+            f"{count} tombstones of erased people were made with another key than {VARIABLE} holds now: "
+            "without it they would come back with the next file. Put the key back that was set when they "
+            "were erased"
         )
     return Tombstones(
         {name: frozenset(values) for name, values in hashes.items()},

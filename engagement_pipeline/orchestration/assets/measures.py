@@ -65,7 +65,9 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
     )
     def daily_measures(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[StagedTable]]:
         keys = list(context.partition_keys)
-        inputs = bench.versions(sources)
+        inputs = bench.versions(
+            [*sources, MEASURES]
+        )  # what is not computed anew is read from the table itself
         versions = events_versions(bench, sources, keys)
         work = plan_work(covered(bench, keys), versions, list(measures))
         rows = compute(bench, sources, work, measures)
@@ -88,14 +90,17 @@ def events_versions(bench: Workbench, sources: Sequence[str], days: Sequence[str
     such, so the day is computed again once it has."""
     stored = {source: bench.lake.partitions(source) for source in sources}
     return {
-        day: hashlib.sha256(
-            "\n".join(
-                f"{source}={infos[day].data_version if day in infos else 'missing'}"
-                for source, infos in sorted(stored.items())
-            ).encode()
-        ).hexdigest()[:16]
+        day: events_digest(
+            {source: infos[day].data_version if day in infos else None for source, infos in stored.items()}
+        )
         for day in days
     }
+
+
+def events_digest(versions: Mapping[str, str | None]) -> str:
+    """One digest of a day's events, from the data version of every `events/<source>`."""
+    lines = (f"{source}={version or 'missing'}" for source, version in sorted(versions.items()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def covered(bench: Workbench, days: Sequence[str] | None = None) -> pl.LazyFrame:
