@@ -10,11 +10,9 @@ from datetime import date, timedelta
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Source
-from engagement_pipeline.contracts.events import split
 from engagement_pipeline.contracts.rules import TooManyRejected, enforce_limit
 from engagement_pipeline.core.frames import REJECTED
-from engagement_pipeline.ingestion.canonical import canonical_events
-from engagement_pipeline.ingestion.profiles import split_profiles
+from engagement_pipeline.ingestion.judging import judge
 from engagement_pipeline.storage.lake import Lake
 
 BLOCK_ROWS = 131_072
@@ -31,6 +29,12 @@ class Verdict:
     rejected: list[pl.DataFrame] = field(default_factory=list)
     """Columns of `frames.REJECTED`."""
     rejected_rows: int = 0
+    ignored: int = 0
+    """Rows that the source leaves out on purpose."""
+    profiles: list[pl.DataFrame] = field(default_factory=list)
+    """Columns of `profiles.profile_schema`."""
+    identities: list[pl.DataFrame] = field(default_factory=list)
+    """Columns of `frames.IDENTITIES`."""
     days: set[date] = field(default_factory=set)
     """Days of its valid rows, and later days on which stored events have the same ids."""
     refusal: TooManyRejected | None = None
@@ -59,14 +63,17 @@ class Judge:
 
     def weigh(self, block: pl.DataFrame, verdict: Verdict) -> None:
         """Adds a block of the batch's landed rows (columns of `frames.LANDED`)."""
+        found = judge(block, self.source, self.catalog)
+        claims, rejected = found.events.select(CLAIMED.names()), found.rejected
         if self.source.events:
-            found = split(canonical_events(block, self.source, self.catalog), self.catalog)
-            claims, rejected = found.valid.select(CLAIMED.names()), found.rejected
             days = claims["event_date"]
         else:
-            snapshots, rejected = split_profiles(block, self.source, self.catalog)
-            days = snapshots["observed_at"].dt.convert_time_zone(self.catalog.project.timezone).dt.date()
-            claims = CLAIMED.to_frame()
+            said = found.profiles["observed_at"].append(found.identities["observed_at"])
+            days = said.dt.convert_time_zone(self.catalog.project.timezone).dt.date()
+        for kept, part in ((verdict.profiles, found.profiles), (verdict.identities, found.identities)):
+            if part.height:
+                kept.append(part)
+        verdict.ignored += found.ignored
         verdict.rows += block.height
         verdict.days.update(days.unique())
         if rejected.height:
