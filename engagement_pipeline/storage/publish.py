@@ -21,4 +21,3 @@ def publish(source: Path, table_uri: str, path: str) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(source, target)
     return size
-

@@ -9,6 +9,8 @@ from engagement_pipeline_tests.database_servers import mariadb as mariadb  # fix
 from engagement_pipeline_tests.database_servers import postgres as postgres
 from engagement_pipeline_tests.ingestion.remote import Remote
 from engagement_pipeline_tests.ingestion.shop import Shop, catalog, source
+from engagement_pipeline_tests.object_stores import s3 as s3
+from engagement_pipeline_tests.object_stores import s3_server as s3_server
 
 
 @pytest.fixture
