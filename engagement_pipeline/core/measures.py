@@ -30,7 +30,7 @@ class Measure:
     """All channels when empty."""
     where: Condition | None = None
     kind: Literal["count", "value"] = "count"
-    machine: Literal["include", "exclude"] = "include"
+    machine: Literal["include", "exclude", "only"] = "include"
 
 
 ACTIVITY = Measure(id="activity", events=())
@@ -98,6 +98,8 @@ def _conditions(measure: Measure) -> list[pl.Expr]:
         conditions.append(_any_of("channel", measure.channels))
     if measure.machine == "exclude":
         conditions.append(pl.col("is_machine").fill_null(value=False).not_())
+    if measure.machine == "only":
+        conditions.append(pl.col("is_machine").fill_null(value=False))
     if measure.where is not None:
         conditions.append(measure.where.expr)
     return conditions

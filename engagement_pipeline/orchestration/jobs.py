@@ -93,5 +93,5 @@ def replay_job(catalog: Catalog, jobs: Jobs) -> UnresolvedAssetJobDefinition:
         jobs.landing.selection,
         config=one_source,
         description="Judge a source's landed batches anew, after its mapping or the tracking plan was "
-        "mended. The days that change are then due: the sensor `event_days` makes them, or the job of that name.",
+        "mended. The days that change are then due: the sensor `event_days` or the job of that name makes them.",
     )

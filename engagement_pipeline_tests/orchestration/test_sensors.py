@@ -1,6 +1,5 @@
 """Ticks of the sensors and the schedule against real stores, with the clock held."""
 
-import json
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -75,49 +74,6 @@ def going_on(scenario: Scenario, job: str) -> None:
     scenario.instance.add_run(
         dg.DagsterRun(job_name=job, run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
     )
-
-
-# --- landed_files -----------------------------------------------------------------------------------
-
-
-def test_every_sources_files_are_asked_for_once(project: Scenario) -> None:
-    requests, _, cursor = tick(project, "landed_files")
-    assert {frozenset(each.asset_selection or []) for each in requests} == {
-        frozenset({key(f"landed/{name}"), key(f"rejected/{name}")}) for name in ("crm", "mail", "shop")
-    }
-    assert len(requests) == 3
-    again, why, same = tick(project, "landed_files", cursor)
-    assert (again, same) == ([], cursor)
-    assert why == "no file came, went or changed"
-    assert cursor is not None
-    assert len(cursor) < 200, "the ledger remembers files, the cursor only a digest per source"
-    assert set(json.loads(cursor)) == {"crm", "mail", "shop"}
-
-
-def test_a_changed_file_asks_for_its_source_alone_and_once(project: Scenario) -> None:
-    first, _, cursor = tick(project, "landed_files")
-    project.drop("mail/all.csv", mail([("o1", PEOPLE[0], "open", "2026-04-01T08:00:00Z")]))
-    requests, _, after = tick(project, "landed_files", cursor)
-    (request,) = requests
-    assert set(request.asset_selection or []) == {key("landed/mail"), key("rejected/mail")}
-    assert request.run_key not in {each.run_key for each in first}
-    assert tick(project, "landed_files", after)[0] == []
-    # A tick whose cursor was lost asks for the same run key, which Dagster starts only once.
-    assert request.run_key in {each.run_key for each in tick(project, "landed_files", cursor)[0]}
-
-
-def test_unfinished_files_wait(project: Scenario) -> None:
-    _, _, cursor = tick(project, "landed_files")
-    project.drop("mail/more.csv.part", b"id,per")
-    project.drop("mail/.hidden.csv", b"id,per")
-    assert tick(project, "landed_files", cursor)[0] == []
-
-
-def test_a_request_of_the_sensor_lands_the_file(project: Scenario) -> None:
-    requests, _, _ = tick(project, "landed_files")
-    (request,) = (each for each in requests if str(each.run_key).startswith("corner:landing:mail:"))
-    project.run("landing", only=["/".join(each.path) for each in request.asset_selection or []])
-    assert project.table("landed/mail").height == 39
 
 
 # --- event_days -------------------------------------------------------------------------------------
@@ -377,18 +333,6 @@ def test_what_failed_is_tried_three_times_until_its_input_changes(copied: Scenar
     if name == "as_of_dates":
         copied.run("event_days", LAST)
     assert len(tick(copied, name)[0]) == 1
-
-
-def test_a_landing_that_failed_is_tried_three_times_and_one_that_did_not_once(project: Scenario) -> None:
-    requests, _, cursor = tick(project, "landed_files")
-    keys = set()
-    for _ in range(3):
-        (request,) = [each for each in requests if ":mail:" in str(each.run_key)]
-        keys.add(request.run_key)
-        failed(project, request, "landing")
-        requests, _, cursor = tick(project, "landed_files", cursor)
-    assert len(keys) == 3
-    assert requests == []
 
 
 # --- schedule ---------------------------------------------------------------------------------------
