@@ -11,6 +11,7 @@ import polars as pl
 
 from engagement_pipeline.core.measures import Measure
 from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.engines.window import Window
 
 
 class Engine(Protocol):
@@ -23,3 +24,6 @@ class Engine(Protocol):
         self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date
     ) -> Iterator[dict[str, pl.DataFrame]]:
         """`frames.POINTS` by score, in parts that share no person and ascend by person."""
+
+    def windows(self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> Iterator[Window]:
+        """What the same points are made of, in the same parts, for scores that are computed one by one."""

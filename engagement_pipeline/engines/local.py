@@ -11,7 +11,7 @@ import polars as pl
 
 from engagement_pipeline.core.measures import Measure, daily_measures
 from engagement_pipeline.core.plan import ScorePlan
-from engagement_pipeline.core.points import contributions, points
+from engagement_pipeline.engines.window import Window, added_up
 
 KEY_WEIGHT = 10
 """A person's points with their contributions need about as much memory as ten rows of measures. Counting only
@@ -35,17 +35,19 @@ class LocalEngine:
     ) -> Iterator[dict[str, pl.DataFrame]]:
         """`frames.POINTS` by score; a part per range of person ids, ascending, so that the parts of a score
         appended to each other are sorted and a reader skips the row groups it does not need."""
-        needed = pl.Enum(sorted({measure for plan in plans for measure in plan.measures}))
+        for window in self.windows(daily, plans, as_of):
+            yield {plan.name: window.points(plan) for plan in plans}
+
+    def windows(self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> Iterator[Window]:
+        """What the plans' points are made of, read and added up once for all of them; a part per range of
+        person ids, ascending."""
         first = as_of - timedelta(days=max(plan.window for plan in plans) - 1)
         inside = daily.filter(
-            pl.col("measure").is_in(list(needed.categories)),
+            pl.col("measure").is_in(sorted({measure for plan in plans for measure in plan.measures})),
             pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)),
-        ).select("event_date", "person_id", pl.col("measure").cast(needed), "quantity")
+        )
         for part in self._split(inside, "person_id"):
-            # Read once: every measure is a query of its own, which would each go through the files again.
-            contributed = contributions(part.collect().lazy(), plans, as_of)
-            frames = pl.collect_all([points(contributed[plan.name], plan, as_of) for plan in plans])
-            yield dict(zip((plan.name for plan in plans), frames, strict=True))
+            yield added_up(part, plans, as_of)
 
     def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
         """The frame in at most as many ranges of the key as there are buckets, each about as heavy."""

@@ -15,6 +15,7 @@ from engagement_pipeline.contracts.tables import schema_for
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines.base import Engine
 from engagement_pipeline.engines.local import LocalEngine
+from engagement_pipeline.orchestration.shared import SharedWindows
 from engagement_pipeline.orchestration.versions import code_versions
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
@@ -47,6 +48,11 @@ class Workbench:
     def engine(self) -> Engine:
         """Where points are computed."""
         return LocalEngine(self.catalog.project.engine.buckets)
+
+    @cached_property
+    def shared(self) -> SharedWindows:
+        """What scores of one run have in common."""
+        return SharedWindows()
 
     @cached_property
     def database(self) -> Database:

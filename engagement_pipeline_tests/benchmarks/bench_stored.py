@@ -31,7 +31,7 @@ from engagement_pipeline.orchestration.assets.measures import (
     plan_work,
 )
 from engagement_pipeline.orchestration.assets.people import persons_rows
-from engagement_pipeline.orchestration.assets.scores import points_rows, scores_rows
+from engagement_pipeline.orchestration.assets.scores import WINDOW_TABLES, points_rows, scores_rows
 from engagement_pipeline.orchestration.preview import in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
@@ -175,12 +175,10 @@ def _persons(bench: Workbench, days: list[str]) -> None:
 
 
 def _points(bench: Workbench, days: list[str]) -> None:
-    as_of = _last(days)
+    as_of, made = _last(days), {f"points/{name}" for name in bench.plans}
     for plan in bench.plans.values():
-        inputs = bench.versions([MEASURES])
-        window = [as_of - timedelta(days=age) for age in range(plan.window)]
-        daily = bench.lake.scan(MEASURES, [day.isoformat() for day in window if day >= FIRST])
-        rows = points_rows(bench, plan, daily, [as_of])
+        inputs = bench.versions(WINDOW_TABLES)
+        rows = points_rows(bench, plan, [as_of], made)
         bench.lake.commit(
             bench.stage(f"points/{plan.name}", rows, [as_of.isoformat()], inputs, invariant=check_points)
         )

@@ -4,8 +4,9 @@ Here: which tables they read over which days, and which reference is in force. N
 (`core`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -17,6 +18,7 @@ from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
 from engagement_pipeline.core.scores import attach, standing
+from engagement_pipeline.engines.window import Window
 from engagement_pipeline.orchestration.assets.measures import MEASURES, covered
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_points, describe_reference, describe_scores
@@ -25,6 +27,9 @@ from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import lookback
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import TableMissing
+
+WINDOW_TABLES = (MEASURES,)
+"""What points are made from: their versions go into the commit."""
 
 
 class MeasuresMissing(Exception):  # noqa: N818  the words are what the reader sees
@@ -47,7 +52,7 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
     window = lookback(plan.window)
 
     def compute(frames: Frames, days: list[date]) -> Iterator[pl.DataFrame]:
-        return points_rows(bench, plan, frames[MEASURES], days)
+        return points_rows(bench, plan, days, frames.made)
 
     return table_asset(
         TableAsset(
@@ -55,7 +60,7 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             group="scores",
             description=f"What each rule of **{plan.name}** gives every person, and the sum, before scaling.",
             owner=score.owner,
-            reads=(Reads(MEASURES, window),),
+            reads=tuple(Reads(table, window, loaded=False) for table in WINDOW_TABLES),
             partitions=as_of_days(bench.catalog.project),
             code_version=plan.points_digest,
             definition=score_definition(score),
@@ -138,13 +143,39 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
 
 
 def points_rows(
-    bench: Workbench, plan: ScorePlan, daily: pl.LazyFrame, days: Sequence[date]
+    bench: Workbench, plan: ScorePlan, days: Sequence[date], made: Iterable[str] = ()
 ) -> Iterator[pl.DataFrame]:
-    """`frames.POINTS` of the dates, in parts; see `check_coverage` for what is refused."""
+    """`frames.POINTS` of the dates, in parts; see `check_coverage` for what is refused. made: the tables that
+    the run makes, whose points of one date share their reading and sums."""
+    run = [each for each in bench.plans.values() if f"points/{each.name}" in made]
     for as_of in days:
+        # Taken before reading, so that nothing is kept under a newer version than was read.
+        key = (as_of, *sorted(bench.versions(WINDOW_TABLES).items()))
+        rows = window_rows(bench, [plan], as_of)
         check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
-        for part in bench.engine.points(daily, [plan], as_of):
-            yield part[plan.name]
+        if len(days) > 1:  # a step makes all dates before the next step makes any: too much to keep
+            windows: Iterable[Window] = bench.engine.windows(rows, [plan], as_of)
+        else:
+            windows = bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
+        for window in windows:
+            yield window.points(plan)
+
+
+def window_rows(
+    bench: Workbench, plans: Sequence[ScorePlan], as_of: date, *, allow_missing: bool = False
+) -> pl.LazyFrame:
+    """`frames.DAILY_MEASURES` of the longest window of the plans: the one way from what is stored to points.
+    What it reads is named in `WINDOW_TABLES`."""
+    first = max(
+        bench.catalog.project.start_date, as_of - timedelta(days=max(plan.window for plan in plans) - 1)
+    )
+    days = [first + timedelta(days=age) for age in range((as_of - first).days + 1)]
+    return bench.lake.scan(MEASURES, [day.isoformat() for day in days], allow_missing=allow_missing)
+
+
+def _windows(bench: Workbench, as_of: date, plans: Sequence[ScorePlan]) -> Iterable[Window]:
+    # Days that only another plan's longer window has may be missing: its own step refuses them.
+    return bench.engine.windows(window_rows(bench, plans, as_of, allow_missing=True), plans, as_of)
 
 
 def scores_rows(

@@ -17,7 +17,7 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from engagement_pipeline.contracts.rules import ContractBroken
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 from engagement_pipeline.orchestration.io_manager import OPTIONAL
-from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.keys import asset_key, table_of
 from engagement_pipeline.orchestration.metadata import column_schema, refusal
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
@@ -27,8 +27,14 @@ from engagement_pipeline.storage.staging import StagedTable
 from engagement_pipeline.storage.tables import Commit
 
 Rows = pl.LazyFrame | Iterable[pl.DataFrame]
-Frames = Mapping[str, pl.LazyFrame]
-"""What a step reads, by table name."""
+
+
+class Frames(dict[str, pl.LazyFrame]):
+    """What a step reads, by table name; and the tables that its run makes, itself included."""
+
+    def __init__(self, frames: Mapping[str, pl.LazyFrame], made: frozenset[str] = frozenset()) -> None:
+        super().__init__(frames)
+        self.made = made
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,8 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         checked = keys if asset.partitions else []
         try:
             given = bench.versions(unloaded)  # before reading, so never newer than what is read
-            rows = asset.compute({each.table: frames[name] for name, each in loaded.items()}, days)
+            made = frozenset(table_of(project, each) for each in _executed(context))
+            rows = asset.compute(Frames({each.table: frames[n] for n, each in loaded.items()}, made), days)
             staged = bench.stage(asset.table, rows, keys, given, asset.invariant)
         except (ContractBroken, PointsOverflow, PointsDisagree) as broken:
             why = refusal(broken, project.samples_in_metadata)
@@ -196,6 +203,11 @@ def show_current(bench: Workbench, kind: Kind, table: str, day: date) -> None:
 def stored_output(spec: dg.AssetSpec) -> dg.AssetOut:
     """An output of a step with several, that goes through the I/O manager."""
     return dg.AssetOut.from_spec(spec, dagster_type=Any)
+
+
+def _executed(context: dg.AssetExecutionContext) -> Iterable[dg.AssetKey]:
+    """The assets of the step's run."""
+    return context.job_def.asset_layer.executable_asset_keys
 
 
 def _argument(table: str) -> str:
