@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -94,7 +94,10 @@ def test_chains_of_anonymous_ids_resolve_when_one_of_them_is_known():
 
 def test_merges_unite_all_that_belonged_to_either():
     found = aliases(
-        claim("phone", "ada1", 0), claim("laptop", "ada2", 0), merge("ada1", "ada2", 2), merge("ada2", "ada3", 4)
+        claim("phone", "ada1", 0),
+        claim("laptop", "ada2", 0),
+        merge("ada1", "ada2", 2),
+        merge("ada2", "ada3", 4),
     )
     assert meaning(found, 2) == {"phone": "ada2", "laptop": "ada2", "ada1": "ada2"}
     assert meaning(found, 4) == {"phone": "ada3", "laptop": "ada3", "ada1": "ada3", "ada2": "ada3"}
@@ -144,7 +147,9 @@ def test_ids_are_read_as_of_a_date():
 
 def test_measures_of_one_person_are_one_row_a_day_again():
     rows = daily((0, "browser", "m", 2), (0, "ada", "m", 3), (1, "browser", "m", 4), (0, "ben", "m", 1))
-    said = pl.LazyFrame({"alias": ["browser"], "person_id": ["ada"], "valid_from": [AS_OF], "valid_to": [None]})
+    said = pl.LazyFrame(
+        {"alias": ["browser"], "person_id": ["ada"], "valid_from": [AS_OF], "valid_to": [None]}
+    )
     said = said.match_to_schema(ALIASES, missing_columns="insert", extra_columns="ignore").cast(dict(ALIASES))
     found = stitched(rows, said, AS_OF).sort("event_date", "person_id").collect()
     assert found.drop("measure").rows() == [
@@ -158,6 +163,7 @@ def test_measures_of_one_person_are_one_row_a_day_again():
 # --- every mix ------------------------------------------------------------------------------------------
 
 IDS = [*"abcdef"]
+quick = settings(max_examples=60, deadline=None)
 
 
 @st.composite
@@ -198,6 +204,7 @@ def oracle(rows, number):
     return found
 
 
+@quick
 @given(mixes())
 def test_any_statements_mean_what_the_rules_say(rows):
     found = aliases(*rows)
@@ -205,6 +212,7 @@ def test_any_statements_mean_what_the_rules_say(rows):
         assert meaning(found, number) == oracle(rows, number)
 
 
+@quick
 @given(mixes(), st.randoms())
 def test_order_and_repetition_change_nothing(rows, rng):
     later = [(a, p, m, at + rng.randrange(3)) for a, p, m, at in rows]
@@ -212,6 +220,7 @@ def test_order_and_repetition_change_nothing(rows, rng):
     assert_frame_equal(aliases(*mixed), aliases(*rows))
 
 
+@quick
 @given(mixes())
 def test_claims_alone_never_unite_two_persons(rows):
     anonymous, people = {"a", "b", "c"}, {"d", "e", "f"}
@@ -219,6 +228,7 @@ def test_claims_alone_never_unite_two_persons(rows):
     assert not people & found.keys()
 
 
+@quick
 @given(mixes())
 def test_every_id_means_exactly_one_person_on_every_day(rows):
     members = memberships(aliases(*rows).lazy())
