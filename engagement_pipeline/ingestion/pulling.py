@@ -1,12 +1,12 @@
 """A database source's new rows as batches to land, as files are.
 
-Here: where a pull begins, which of its rows landed before, and what a batch is called. Nothing of it is kept but
-in the landed batches themselves: a batch's name says which watermarks it spans, its rows are in the lake. Not
-here: statements (`databases`) and landing (`intake`).
+Here: where a pull begins, which of its rows landed before, and what a batch is called. Nothing of it is kept
+but in the landed batches themselves: a batch's name says which watermarks it spans, its rows are in the lake.
+Not here: statements (`databases`) and landing (`intake`).
 
 A pull begins a little behind the newest watermark that landed, for rows that were committed late, and leaves
-out the rows of that range which landed already: rows are the same when their text is. So every row lands once,
-however often it is seen, and an updated row lands again.
+out the rows of that range which landed already: rows are the same when their text is. So every row lands
+once, however often it is seen, and an updated row lands again.
 """
 
 import hashlib
@@ -33,8 +33,8 @@ from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.ledger import LandedFile
 
 COPY = "_copy"
-"""Key that the second and later of rows that are equal in every column get, with their number: a table without
-a key may hold two equal rows, and both count, in whichever batches they come."""
+"""Key that the second and later of rows that are equal in every column get, with their number: a table
+without a key may hold two equal rows, and both count, in whichever batches they come."""
 HASH_CHARACTERS = 32
 
 
@@ -92,18 +92,19 @@ class Puller:
 
     def _hashes(self, since: Watermark | None) -> pl.DataFrame:
         """Hashes of the landed rows that this pull may see again."""
-        near = []
-        for file in self.landed:
-            reached = _reached(file.file, self.rows)
-            if since is None or (reached is not None and reached >= since):  # type: ignore[operator]
-                near.append(file.fingerprint)
+        reached = {file.fingerprint: _reached(file.file, self.rows) for file in self.landed}
+        near = [
+            batch
+            for batch, last in reached.items()
+            if since is None or (last is not None and last >= since)  # type: ignore[operator]
+        ]
         if not near:
             return pl.DataFrame(schema={"hash": pl.String()})
         landed = self.lake.scan(f"landed/{self.source.source}", sorted(near))
         return landed.select(hash=_hash(pl.col("raw"))).unique().collect(engine="streaming")
 
     def _numbered(self, pulled: PulledRows) -> pl.DataFrame:
-        """`raw` and its `hash`; copies are told apart by their number, also across batches of one watermark."""
+        """`raw` and its `hash`; copies are told apart by number, also across batches of one watermark."""
         rows = pulled.rows.select("raw", hash=_hash(pl.col("raw")))
         earlier, self.carried = self.carried, _no_counts()
         if pulled.cut:
@@ -115,7 +116,7 @@ class Puller:
         numbered = rows.join(earlier, on="hash", how="left", maintain_order="left").with_columns(
             number=number
         )
-        marked = pl.format('{},"{}":{}}', pl.col("raw").str.head(-1), pl.lit(COPY), "number")
+        marked = pl.concat_str(pl.col("raw").str.head(-1), pl.lit(f',"{COPY}":'), "number", pl.lit("}"))
         raw = pl.when(pl.col("number") > 1).then(marked).otherwise("raw")
         return numbered.select(raw=raw).with_columns(hash=_hash(pl.col("raw")))
 

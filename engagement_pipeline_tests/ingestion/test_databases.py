@@ -95,12 +95,12 @@ def test_values_stay_what_they_are(remote: Remote) -> None:
     if remote.dialect == "sqlite":
         said.pop("total")  # SQLite has no decimals
     remote.add(rows, {"id": 1, "updated_at": START, "payload": payload, **said})
-    # MariaDB calls text JSON.
-    json_columns = ["payload"] if remote.dialect in ("mysql", "mariadb") else []
-    (raw,) = raws(pulled(json_columns=json_columns))
+    (raw,) = raws(pulled())
     found = json.loads(raw)
     assert list(found) == sorted(found)
-    assert found["payload"] == payload
+    # Only PostgreSQL's driver reads JSON; paths of a mapping descend into text that holds it all the same.
+    document = found["payload"]
+    assert (document if isinstance(document, dict) else json.loads(document)) == payload
     assert found["text"] == said["text"]
     assert (found["ratio"], found["day"], found["big"], found["empty"]) == (0.1, "2026-02-28", 2**62, None)
     assert found["total"] == (None if remote.dialect == "sqlite" else str(total))
@@ -112,8 +112,8 @@ def test_what_only_postgresql_has(remote: Remote) -> None:
     if remote.dialect != "postgresql":
         pytest.skip("types of PostgreSQL")
     remote.do(
-        "create table orders (id int, at timestamptz, took interval, tags text[], key uuid, ip inet, ok boolean, "
-        "odd double precision, worse numeric, doc jsonb, updated_at timestamptz)",
+        "create table orders (id int, at timestamptz, took interval, tags text[], key uuid, ip inet, "
+        "ok boolean, odd double precision, worse numeric, doc jsonb, updated_at timestamptz)",
         "insert into orders values (1, '2026-03-01 10:00+02', '1 day 00:00:01.5', '{a,b}', "
         "'00000000-0000-0000-0000-000000000001', '10.0.0.1', true, 'NaN', 'NaN', '{\"a\": [1]}', "
         "'2026-03-01 12:00:00.5+01')",
@@ -187,8 +187,7 @@ def test_rows_without_a_watermark_are_counted(remote: Remote) -> None:
     [
         ({"table": "order"}, "there is no table 'order'; did you mean 'orders'"),
         ({"table": "elsewhere.things"}, "there is no table 'elsewhere.things'; .*`schema: elsewhere`"),
-        ({"watermark": "update_at"}, "no column 'update_at', the watermark; did you mean 'updated_at'"),
-        ({"json_columns": ["ids"]}, "no column 'ids', the JSON column; did you mean 'id'"),
+        ({"watermark": "update_at"}, "no column 'update_at', which is to be the watermark; did you mean 'updated_at'"),
         (
             {"query": "select updated_at, id, id as id from orders", "table": None},
             "'id'.* more than once|Duplicate",

@@ -80,8 +80,6 @@ class DatabaseRows(Spec):
     or a number for watermarks that are numbers. 1h, or 1000, without it."""
     batch_rows: Annotated[int, Field(ge=1, le=500_000)] = 50_000
     """About how many rows are landed together; a pull that is cut off goes on behind the last batch."""
-    json_columns: list[DatabaseName] = []
-    """Text columns that hold JSON, for paths to descend into. Columns of a JSON type need no mention."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> "DatabaseRows":

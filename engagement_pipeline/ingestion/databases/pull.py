@@ -16,14 +16,16 @@ from sqlalchemy.sql.elements import quoted_name
 from engagement_pipeline.catalog.issues import did_you_mean
 from engagement_pipeline.catalog.specs import DatabaseRows
 from engagement_pipeline.ingestion.databases.connection import MYSQL, DatabaseRefused, opened
-from engagement_pipeline.ingestion.databases.values import Converter, bits, read_json, row_writer, utc
+from engagement_pipeline.ingestion.databases.values import Converter, bits, row_writer, utc
 from engagement_pipeline.ingestion.databases.watermarks import Watermark, WrongWatermark, checked, same_kind
 
 FETCH_ROWS = 2_000
 """Rows that the driver holds at once."""
 TIE_FACTOR = 2
 """A batch waits for the next watermark until it is this many times as long as it was to be."""
-MYSQL_TIMESTAMP, MYSQL_BIT, MYSQL_JSON = 7, 16, 245
+MYSQL_KINDS: dict[int, Converter] = {7: utc, 16: bits}
+"""What is done with values whose Python type does not say what they are, by the driver's number: TIMESTAMP is
+in the connection's zone, a BIT comes as bytes."""
 RAW = pl.Schema({"row_number": pl.Int64(), "raw": pl.String()})
 
 
@@ -132,14 +134,15 @@ class Pull:
             raise DatabaseRefused(
                 self.subject, f"its query gives the column {twice[0]!r} more than once; rename one with AS"
             )
-        for name in (self.source.watermark, *self.source.json_columns):
-            if name not in columns:
-                what = "the watermark" if name == self.source.watermark else "the JSON column"
-                hint = did_you_mean(name, columns) or "; it has " + ", ".join(columns[:20])
-                raise DatabaseRefused(
-                    self.subject, f"{self.source.label!r} has no column {name!r}, {what}{hint}"
-                )
-        return columns, _converters(connection, self.source, columns, described)
+        name = self.source.watermark
+        if name not in columns:
+            hint = did_you_mean(name, columns) or "; it has " + ", ".join(columns[:20])
+            why = f"{self.source.label!r} has no column {name!r}, which is to be the watermark{hint}"
+            raise DatabaseRefused(self.subject, why)
+        if connection.dialect.name not in MYSQL:
+            return columns, {}
+        kinds = zip(columns, described, strict=True)
+        return columns, {name: MYSQL_KINDS[each[1]] for name, each in kinds if each[1] in MYSQL_KINDS}
 
 
 def _origin(source: DatabaseRows) -> tuple[sa.FromClause, sa.ColumnElement[Any]]:
@@ -158,22 +161,6 @@ def _origin(source: DatabaseRows) -> tuple[sa.FromClause, sa.ColumnElement[Any]]
 def _bound(value: Watermark) -> sa.BindParameter[Any]:
     """A parameter that the driver gets as it gave it: SQLAlchemy's types would cast, to 32 bits for one."""
     return sa.bindparam("since", value, type_=sa.types.NullType())
-
-
-def _converters(
-    connection: sa.Connection, source: DatabaseRows, columns: list[str], described: Any
-) -> dict[str, Converter]:
-    dialect = connection.dialect.name
-    found: dict[str, Converter] = {}
-    if dialect in MYSQL:
-        kinds = {MYSQL_TIMESTAMP: utc, MYSQL_BIT: bits, MYSQL_JSON: read_json}
-        found = {
-            name: kinds[each[1]] for name, each in zip(columns, described, strict=True) if each[1] in kinds
-        }
-    elif dialect == "sqlite" and source.table is not None:
-        declared = sa.inspect(connection).get_columns(source.table, source.schema_)
-        found = {each["name"]: read_json for each in declared if isinstance(each["type"], sa.JSON)}
-    return {**found, **dict.fromkeys(source.json_columns, read_json)}
 
 
 def _missing_table(connection: sa.Connection, source: DatabaseRows) -> str | None:

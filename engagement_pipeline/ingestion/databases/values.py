@@ -88,16 +88,6 @@ def plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def read_json(value: Any) -> Any:
-    """Text as the JSON it holds; as text where it holds none."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value, parse_constant=str)
-    except (ValueError, RecursionError):
-        return value
-
-
 def bits(value: Any) -> Any:
     """A bit field as the number that it is."""
     return int.from_bytes(value) if isinstance(value, bytes) else value

@@ -84,7 +84,7 @@ def begin(last: Watermark, overlap: timedelta | int | None, received_at: datetim
         back = _back(datetime.fromisoformat(last[:19]).replace(tzinfo=None), span, received_at)
         # A shorter text stands before all that begin with it, so fractions and zones may be left out.
         style = "%Y-%m-%d" if len(last) == 10 else f"%Y-%m-%d{last[10]}%H:%M:%S"
-        return back.strftime(style)[: min(len(last), 19)]
+        return back.strftime(style)[: 19 if last[16:17] == ":" else 16]
     if isinstance(last, datetime):
         return _back(last, span, received_at)
     midnight = datetime.combine(last, datetime.min.time())
