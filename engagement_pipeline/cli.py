@@ -169,6 +169,61 @@ def _span(text: str) -> tuple[date, date]:
         _fail(str(error))
 
 
+@app.command()
+def erase(
+    people: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PERSON]…", help="Any id of each person.", show_default=False),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A file with one id a line.")
+    ] = None,
+    later: Annotated[
+        bool, typer.Option(help="Only put them on the list; the job `erasure` takes it.")
+    ] = False,
+    check: Annotated[bool, typer.Option(help="Erase nobody: say where the ids still stand.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The receipt as JSON.")] = False,
+) -> None:
+    """Erase people, with every alias, from all that is stored; writes a receipt and proves it."""
+    from engagement_pipeline.orchestration import erase as command
+    from engagement_pipeline.storage.settings import Settings
+
+    with _in_words():
+        try:
+            asked = command.people_asked(people or [], file)
+        except command.NobodyAsked as error:
+            _fail(str(error))
+        work = command.Erase(load_catalog(catalog_folder()), Settings.from_env())
+        if check:
+            left = work.check(asked)
+        elif later:
+            _out.print(f"on the list: {work.later(asked)}")
+            return
+        else:
+            receipt = work.now(asked)
+            left = list(receipt.content["traces"])
+            _out.print(command.in_words(receipt, as_json=as_json))
+    if left:
+        _fail("\n".join(f"trace: {each}" for each in left))
+    if not as_json:
+        _out.print("no trace", style="green")
+
+
+@app.command()
+def maintain() -> None:
+    """Compact, checkpoint and vacuum every table; versions of the last seven days stay readable."""
+    from engagement_pipeline.orchestration.workbench import Workbench
+    from engagement_pipeline.storage.maintenance import maintain as maintain_tables
+    from engagement_pipeline.storage.settings import Settings
+
+    with _in_words():
+        bench = Workbench(load_catalog(catalog_folder()), Settings.from_env())
+        for each in maintain_tables(bench.lake):
+            if each.worked:
+                files = f"{each.files_before} files, now {each.files_after}"
+                _out.print(f"{each.table}: {files}; {each.deleted} old ones deleted")
+
+
 @contextmanager
 def _in_words() -> Iterator[None]:
     """Known errors as their message and exit code 1; anything else is ours, and keeps its traceback."""

@@ -11,15 +11,17 @@ short word or number stand everywhere with other meanings: those count only wher
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Origin, Source
-from engagement_pipeline.ingestion.canonical import FROM, NO_ID
-from engagement_pipeline.ingestion.decode import decode
+from engagement_pipeline.catalog.specs import AliasMapping, Mapping, Origin, Source
+from engagement_pipeline.core.frames import LANDED
+from engagement_pipeline.ingestion.canonical import NO_ID
+from engagement_pipeline.ingestion.routing import FROM, PLACE, mappings_of, read_rows
 from engagement_pipeline.ingestion.values import field_text
 from engagement_pipeline.storage.rewriting import Change, Changed
 from engagement_pipeline.storage.tables import PEOPLE_COLUMNS
@@ -62,18 +64,24 @@ class Names:
         spelt = sorted({each for name in self.telling for each in _spelt(name)})
         return _contains(text, spelt)
 
+    def named(self, text: str) -> bool:
+        """Whether text names one of the telling ids, as such or in JSON's spelling."""
+        return bool(self.telling) and self.out_of_json(text) != text
+
     @cached_property
     def mention(self) -> re.Pattern[str]:
         """A telling id, as such or within longer text."""
         return re.compile(_either(self.telling, BEFORE, AFTER), re.IGNORECASE)
 
-    def out_of_json(self, text: str, also: Iterable[str] = ()) -> str:
+    @cached_property
+    def values(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """A telling id as a whole text, and as a whole number, of JSON."""
+        return _as_values(self.telling)
+
+    def out_of_json(self, text: str, also: Collection[str] = ()) -> str:
         """JSON text without the ids; `also`: short ones that are known to stand in it."""
-        whole = [*self.telling, *also]
-        text = re.sub(_either(whole, '"', r'"(\s*:)?'), _no_value, text, flags=re.IGNORECASE)
-        numbers = [each for each in whole if each.isdigit()]
-        if numbers:
-            text = re.sub(_either(numbers, r"(?<=[:\[,\s])", r"(?=\s*[,}\]])"), "null", text)
+        for texts, numbers in [self.values, *([_as_values(also)] if also else [])]:
+            text = numbers.sub("null", texts.sub(_no_value, text))
         return self.out_of_text(text)
 
     def out_of_text(self, text: str) -> str:
@@ -113,42 +121,41 @@ def change_of(columns: pl.Schema, ids: frozenset[str], source: Source | None) ->
 
 def without(rows: pl.DataFrame, names: Names, source: Source | None) -> Changed:
     """Raw rows (with a column `raw`) without the people; the order stays."""
-    near = rows.with_row_index("__at").filter(_candidates(names, source))
+    hit = rows.select(_candidates(names, source)).to_series()
+    near = rows.filter(hit)
     if near.is_empty():
         return Changed(rows, 0)
-    asked = pl.Series(sorted(names.ids)).implode()
-    owners, others = mapped_ids(near["raw"], source)
-    owned = _any_of([each.is_in(asked) for each in owners], near.height)
-    elses = _any_of([each.is_not_null() & ~each.is_in(asked) for each in owners], near.height)
-    linked = _any_of([each.is_in(asked) for each in others], near.height)
-    if names.telling:
-        said = [bool(names.mention.search(text)) or _spelt_within(names, text) for text in near["raw"]]
-        linked = linked | pl.Series(said, dtype=pl.Boolean)
-    gone = ~elses & (owned | linked)
-    redact = elses & (owned | linked)
-    kept = rows
-    if redact.any():
-        short = [
-            [value for value in values if value in names.ids and not telling(value)]
-            for values in zip(*(each.to_list() for each in [*owners, *others]), strict=True)
-        ]
-        places = {
-            at: names.out_of_json(text, also)
-            for at, text, also, wanted in zip(near["__at"], near["raw"], short, redact, strict=True)
-            if wanted
-        }
-        texts = rows["raw"].to_list()
-        changed = {at: text for at, text in places.items() if text != texts[at]}
-        kept = rows.with_columns(
-            pl.Series("raw", [changed.get(at, text) for at, text in enumerate(texts)], dtype=pl.String)
-        )
-        redacted = len(changed)
-    else:
-        redacted = 0
-    if gone.any():
-        kept = kept.with_row_index("__at").remove(pl.col("__at").is_in(near["__at"].filter(gone).implode()))
-        kept = kept.drop("__at")
-    return Changed(kept, int(gone.sum()), redacted)
+    found = mapped_ids(near, source)
+    asked = pl.col("id").is_in(sorted(names.ids))
+    owned, elses = found.owners.filter(asked), found.owners.filter(~asked)
+    linked = found.others.filter(asked)
+    places = pl.Series(range(near.height), dtype=pl.UInt32)
+    mine = places.is_in(pl.concat([owned[PLACE], linked[PLACE]]).implode())
+    mine = mine | pl.Series([names.named(text) for text in near["raw"]], dtype=pl.Boolean)
+    gone = mine & ~places.is_in(elses[PLACE].implode())
+    texts, redacted = _texts_of_others(near["raw"], mine & ~gone, pl.concat([owned, linked]), names)
+    kept = near.with_columns(texts).filter(~gone)
+    if kept.height == near.height and not redacted:
+        return Changed(rows, 0)
+    at = pl.int_range(pl.len(), dtype=pl.UInt32)
+    order = pl.concat([rows.select(at).to_series().filter(each) for each in (~hit, hit)])
+    left = pl.concat([order.head(rows.height - near.height), order.tail(near.height).filter(~gone)])
+    whole = pl.concat([rows.filter(~hit), kept]).with_columns(left.alias(PLACE)).sort(PLACE).drop(PLACE)
+    return Changed(whole, int(gone.sum()), redacted)
+
+
+def _texts_of_others(
+    raw: pl.Series, wanted: pl.Series, found: pl.DataFrame, names: Names
+) -> tuple[pl.Series, int]:
+    """Raw text from which the ids were taken where wanted, and how many texts changed."""
+    short: dict[int, set[str]] = {}
+    for place, each in found.iter_rows():
+        short.setdefault(place, set()).add(each)
+    texts = raw.to_list()
+    for place in wanted.arg_true():
+        texts[place] = names.out_of_json(texts[place], short.get(place, ()))
+    new = pl.Series("raw", texts, dtype=pl.String)
+    return new, int(new.ne_missing(raw).sum())
 
 
 @dataclass(frozen=True)
@@ -168,8 +175,8 @@ def screened(block: pl.DataFrame, source: Source, stones: Tombstones) -> Screene
     """
     if not stones or block.is_empty():
         return Screened(block, 0)
-    owners, others = mapped_ids(block["raw"], source)
-    ids = pl.concat([pl.Series(dtype=pl.String), *owners, *others]).unique().drop_nulls().to_list()
+    read = mapped_ids(block, source)
+    ids = pl.concat([read.owners["id"], read.others["id"]]).unique().to_list()
     found = stones.erased({*ids, *_values(block["raw"], stones)})
     if not found:
         return Screened(block, 0)
@@ -177,34 +184,57 @@ def screened(block: pl.DataFrame, source: Source, stones: Tombstones) -> Screene
     return Screened(changed.rows, changed.removed)
 
 
-def mapped_ids(raw: pl.Series, source: Source | None) -> tuple[list[pl.Series], list[pl.Series]]:
-    """Ids that mappings read from raw rows: whose the row is, and who else is stated to be the same."""
+class MappedIds(NamedTuple):
+    """Ids that mappings read from raw rows, each with the row's PLACE."""
+
+    owners: pl.DataFrame
+    """Whose events and profiles the row gives."""
+    others: pl.DataFrame
+    """Every id that any mapping could read, whether or not it takes the row."""
+
+
+def mapped_ids(rows: pl.DataFrame, source: Source | None) -> MappedIds:
+    """What the mappings of a source read from rows with a column `raw`."""
+    nothing = pl.DataFrame(schema={PLACE: pl.UInt32, "id": pl.String})
     if source is None:
-        return [], []
-    owners = [each.person_id for each in [*source.events, *([source.profiles] if source.profiles else [])]]
-    others = [origin for each in source.aliases for origin in (each.alias, each.person_id)]
-    paths = [path for origin in [*owners, *others] for path in origin.reads]
-    fields, _ = decode(raw, paths, nested=source.format != "csv")
-    fields = fields.rename(lambda name: FROM + name)
-    return [_ids(fields, each) for each in owners], [_ids(fields, each) for each in others]
+        return MappedIds(nothing, nothing)
+    reads = [(each, _id_origins(each)) for each in mappings_of(source)]
+    read = read_rows(_as_landed(rows), source, reads)
+    owners, others = [nothing], [nothing]
+    for mapping, origins in reads:
+        taken = read.of(mapping)
+        ids = [_ids(taken, each) for each in origins]
+        (others if isinstance(mapping, AliasMapping) else owners).extend(ids)
+        if mapping.explode is None:
+            others += [_ids(read.fields, each) for each in origins]
+    return MappedIds(pl.concat(owners), pl.concat(others))
 
 
-def _ids(fields: pl.DataFrame, origin: Origin) -> pl.Series:
+def _as_landed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Raw rows of any table with the columns of `frames.LANDED`; only `raw` is looked at."""
+    missing = {name: kind for name, kind in LANDED.items() if name not in rows.columns}
+    return rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in missing.items()).select(
+        LANDED.names()
+    )
+
+
+def _ids(fields: pl.DataFrame, origin: Origin) -> pl.DataFrame:
     text = field_text(origin, FROM)
-    return fields.select(pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text).alias("id"))["id"]
+    known = pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
+    return fields.select(pl.col(PLACE).cast(pl.UInt32), known.alias("id")).drop_nulls()
 
 
 def _candidates(names: Names, source: Source | None) -> pl.Expr:
     """Rows that can name one of the ids. Where a mapping makes ids of other text, every row can."""
-    if source is not None and any(map(_makes_text, _id_origins(source))):
-        return pl.lit(value=True)
+    origins = [each for mapping in mappings_of(source) for each in _id_origins(mapping)] if source else []
+    if any(map(_makes_text, origins)):
+        return pl.col("raw").is_not_null()
     return _contains(pl.col("raw"), [*names.spellings, "\\u"])  # an escape may hide any letter
 
 
-def _id_origins(source: Source) -> list[Origin]:
-    mappings = [*source.events, *([source.profiles] if source.profiles else []), *source.aliases]
-    aliases = [each.alias for each in source.aliases]
-    return [*(each.person_id for each in mappings), *aliases]
+def _id_origins(mapping: Mapping) -> list[Origin]:
+    owner: Origin = mapping.person_id  # type: ignore[attr-defined]  # every kind of mapping has one
+    return [mapping.alias, owner] if isinstance(mapping, AliasMapping) else [owner]
 
 
 def _makes_text(origin: Origin) -> bool:
@@ -254,13 +284,17 @@ def _spelt(person: str) -> set[str]:
     return {person, *written, *(each.replace("/", "\\/") for each in written)}
 
 
-def _spelt_within(names: Names, text: str) -> bool:
-    return any(spelt in text for name in names.telling for spelt in _spelt(name) - {name})
-
-
 def _either(ids: Iterable[str], before: str, after: str) -> str:
     spelt = sorted({each for name in ids for each in _spelt(name)}, key=lambda each: (-len(each), each))
     return f"{before}(?:{'|'.join(map(re.escape, spelt)) or '(?!)'}){after}"
+
+
+def _as_values(ids: Collection[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    numbers = [each for each in ids if each.isdigit()]
+    return (
+        re.compile(_either(ids, '"', r'"(\s*:)?'), re.IGNORECASE),
+        re.compile(_either(numbers, r"(?<=[:\[,\s])", r"(?=\s*[,}\]])")),
+    )
 
 
 def _no_value(match: re.Match[str]) -> str:

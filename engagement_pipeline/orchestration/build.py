@@ -18,6 +18,7 @@ from engagement_pipeline.orchestration.jobs import build_jobs, replay_job
 from engagement_pipeline.orchestration.preview import accepted_warnings
 from engagement_pipeline.orchestration.schedules import daily_schedule
 from engagement_pipeline.orchestration.sensors import build_sensors
+from engagement_pipeline.orchestration.upkeep import upkeep_jobs, upkeep_schedules
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
 
@@ -30,8 +31,12 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
         assets = build_assets(bench)
     return dg.Definitions(
         assets=assets,
-        jobs=[*jobs.all(), *([replay_job(catalog, jobs)] if catalog.sources else [])],
-        schedules=[daily_schedule(catalog.project, jobs)],
+        jobs=[
+            *jobs.all(),
+            *([replay_job(catalog, jobs)] if catalog.sources else []),
+            *upkeep_jobs(bench),
+        ],
+        schedules=[daily_schedule(catalog.project, jobs), *upkeep_schedules(bench)],
         sensors=build_sensors(bench, jobs),
         resources={"io_manager": DeltaIOManager(bench)},
         # In one process a step costs 0.1-0.3 s instead of 2.5 s, and polars uses every core anyway.

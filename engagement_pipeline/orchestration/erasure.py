@@ -10,7 +10,7 @@ because after the first time nothing that was read before can be stored any more
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,15 +28,14 @@ from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage import erasures
 from engagement_pipeline.storage.deliveries import DELIVERIES
 from engagement_pipeline.storage.erasures import Rewritten
-from engagement_pipeline.storage.index import TABLES
 from engagement_pipeline.storage.locks import lock
 from engagement_pipeline.storage.named import Spelling, erase_rows
-from engagement_pipeline.storage.plain import files_below
-from engagement_pipeline.storage.rewriting import Change, Changed, columns_in_files, purge
+from engagement_pipeline.storage.rewriting import Change, Changed, columns_in_files, purge, stored_tables
 from engagement_pipeline.storage.settings import is_remote
 from engagement_pipeline.storage.tombstones import bury, current_key
 from engagement_pipeline.storage.traces import Search, in_database, in_folder
 
+Elsewhere = Callable[[Search], Iterable[str]]
 RAW = ("landed", "rejected", "conflicts")
 WITHOUT_PEOPLE = ("project", COVERAGE, "references")
 INTAKE_WAIT = 3600.0
@@ -56,10 +55,10 @@ class Receipt:
         return self.content.get("traces") == []
 
 
-def erase_requested(bench: Workbench, at: datetime, also: Iterable[Path] = ()) -> Receipt | None:
+def erase_requested(bench: Workbench, at: datetime, also: Elsewhere | None = None) -> Receipt | None:
     """Erases everyone who is on the list, all at once; None when nobody is.
 
-    also: folders of other programs, such as Dagster's, that the proof looks through. Raises SettingsError
+    also: looks for traces elsewhere, as in Dagster's own storage. Raises SettingsError
     without a key where one is needed, LockTimeout when something holds a table or a source for too long.
     """
     with lock(bench.database, "erasure"):
@@ -74,7 +73,7 @@ def erase_requested(bench: Workbench, at: datetime, also: Iterable[Path] = ()) -
             hashes[each.request] = buried[each.person]
             erasures.identified(bench.database, each.request, ids, buried[each.person])
         ids = {one for each in erasures.requested(bench.database) for one in each.ids}
-        return _erase(bench, frozenset(ids), hashes, at, list(also))
+        return _erase(bench, frozenset(ids), hashes, at, also)
 
 
 def known_as(bench: Workbench, person: str) -> set[str]:
@@ -93,14 +92,18 @@ def known_as(bench: Workbench, person: str) -> set[str]:
 
 
 def _erase(
-    bench: Workbench, ids: frozenset[str], hashes: Mapping[str, str], at: datetime, also: list[Path]
+    bench: Workbench,
+    ids: frozenset[str],
+    hashes: Mapping[str, str],
+    at: datetime,
+    also: Elsewhere | None,
 ) -> Receipt:
     for name in bench.catalog.sources:  # from here on, whatever lands has seen the tombstones
         with lock(bench.database, f"intake of {name}", wait=INTAKE_WAIT):
             pass
     versions: dict[str, int] = {}
     for _ in range(2):
-        for table in stored_tables(bench):
+        for table in stored_tables(bench.lake):
             versions[table] = versions.get(table, 0) + _purge(bench, table, ids)
     work = erasures.work_done(bench.database, _data_versions(bench))
     versions[COVERAGE] = _cover_anew(bench, work)
@@ -125,18 +128,6 @@ def _erase(
     content["traces"] = traces(bench, ids, also)
     erasures.amend(bench.database, receipt, content)
     return Receipt(receipt, content)
-
-
-def stored_tables(bench: Workbench) -> list[str]:
-    """Every table of the lake, sorted: those known to the database, and on a disk whatever lies there."""
-    with bench.database.read() as connection:
-        found = set(connection.scalars(sa.select(TABLES.c.name)))
-    found |= {
-        path.partition("/_delta_log/")[0]
-        for path in files_below(bench.lake.root)
-        if "/_delta_log/" in path and not path.startswith(".")
-    }
-    return sorted(name for name in found if bench.lake.exists(name))
 
 
 def _purge(bench: Workbench, name: str, ids: frozenset[str]) -> int:
@@ -164,7 +155,7 @@ def _announced(bench: Workbench) -> Any:
 def _data_versions(bench: Workbench) -> dict[tuple[str, str], str]:
     return {
         (table, key): info.data_version
-        for table in stored_tables(bench)
+        for table in stored_tables(bench.lake)
         for key, info in bench.lake.partitions(table).items()
     }
 
@@ -273,24 +264,15 @@ def _by_table(work: list[Rewritten]) -> dict[str, dict[str, int]]:
 # --- the proof ----------------------------------------------------------------------------------------
 
 
-def traces(bench: Workbench, ids: Iterable[str], also: Iterable[Path] = ()) -> list[str]:
-    """Where any of the ids still stands: files of the lake, tables of the database, exports, other folders.
+def traces(bench: Workbench, ids: Iterable[str], also: Elsewhere | None = None) -> list[str]:
+    """Where any of the ids still stands: files of the lake, tables of the database, exports, and elsewhere.
     The landing folder is not ours and not looked at."""
     search = _search(frozenset(ids))
-    return list(_traces(bench, search, also))
-
-
-def _traces(bench: Workbench, search: Search, also: Iterable[Path]) -> Iterator[str]:
-    for path in in_folder(bench.lake.root, search):
-        yield f"lake: {path}"
-    for table in in_database(bench.database, search):
-        yield f"database: {table}"
+    found = [f"lake: {path}" for path in in_folder(bench.lake.root, search)]
+    found += [f"database: {table}" for table in in_database(bench.database, search)]
     if bench.settings.exports.is_dir():
-        for path in in_folder(str(bench.settings.exports), search):
-            yield f"exports: {path}"
-    for folder in also:
-        for path in in_folder(str(folder), search):
-            yield f"{folder.name}: {path}"
+        found += [f"exports: {path}" for path in in_folder(str(bench.settings.exports), search)]
+    return [*found, *(also(search) if also is not None else [])]
 
 
 def _search(ids: frozenset[str]) -> Search:

@@ -70,6 +70,12 @@ class _File:
         return next(iter(self.partition.values()), None) or WHOLE
 
 
+def stored_tables(lake: Lake) -> list[str]:
+    """Every table of the lake, sorted, also those that nothing writes any more."""
+    found = {path.partition("/_delta_log/")[0] for path in files_below(lake.root) if "/_delta_log/" in path}
+    return sorted(name for name in found if lake.exists(name))
+
+
 def columns_in_files(lake: Lake, name: str) -> pl.Schema:
     """The stored columns; not the one that the table is partitioned by, whose values are days or digests."""
     table = DeltaTable(lake.uri(name))

@@ -45,6 +45,10 @@ class Search:
         """Whether one of the ids stands in it."""
         return self._text.search(text) is not None
 
+    def masked(self, text: str) -> str:
+        """Text with the ids left out."""
+        return self._text.sub("…", text)
+
     def in_bytes(self, content: bytes) -> bool:
         """The same for bytes that are no text."""
         return self._bytes.search(content) is not None
@@ -88,7 +92,7 @@ def in_folder(root: str, search: Search) -> Iterator[str]:
     """Paths below a folder or URI whose content, or name, holds one of the ids."""
     for path in files_below(root):
         if search.in_text(path) or _in_file(root, path, search):
-            yield path
+            yield search.masked(path)  # where an id was found is told to others
 
 
 def _in_file(root: str, path: str, search: Search) -> bool:

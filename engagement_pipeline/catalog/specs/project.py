@@ -38,6 +38,10 @@ class Automation(Spec):
     schedules: bool = False
     sensors: bool = False
     daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:00"
+    maintain_on: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
+        "sunday"
+    )
+    """The day on which tables are compacted and versions older than a week let go."""
 
 
 class Engine(Spec):
