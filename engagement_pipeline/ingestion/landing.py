@@ -55,7 +55,7 @@ def listing(source: Source, landing: Path | str, since: date | None = None) -> l
     Hidden and unfinished files (`.tmp`, `.part`) are left alone, and those that a date in the path dates
     before `since`. Raises Unusable or StoreUnreachable when the place cannot be looked at.
     """
-    return place_of(source, landing, since).listing()
+    return [] if source.database is not None else place_of(source, landing, since).listing()
 
 
 def discover(

@@ -82,13 +82,15 @@ class Puller:
         """Where this pull begins; None for the very beginning."""
         begins: list[Watermark] = []
         try:
-            for file in self.landed:
-                if (reached := _reached(file.file, self.rows)) is not None:
-                    begins.append(begin(reached, self.rows.overlap, file.received_at))
+            begins += [
+                begin(reached, self.rows.overlap, file.received_at)
+                for file in self.landed
+                if (reached := _reached(file.file, self.rows)) is not None
+            ]
         except WrongWatermark as wrong:
             why = f"its watermark {self.rows.watermark!r} {wrong}"
             raise DatabaseRefused(self.subject, why) from None
-        return max(begins, default=None)  # type: ignore[type-var]  a column's values are of one kind
+        return max(begins, default=None)  # type: ignore[type-var]  # of one kind: a pull refuses others
 
     def _hashes(self, since: Watermark | None) -> pl.DataFrame:
         """Hashes of the landed rows that this pull may see again."""

@@ -19,6 +19,8 @@ from engagement_pipeline.reports.bands import band_counts
 from engagement_pipeline.reports.plots import histogram_png
 
 Metadata = Mapping[str, Any]
+BATCHES = 50
+"""Landed files that are listed one by one."""
 LATENESS = {"1 hour": 1, "1 day": 24, "3 days": 72, "30 days": 720}
 """In hours: older events than these are counted apart."""
 
@@ -32,6 +34,12 @@ def describe_intake(took: Intake) -> Metadata:
         "rows rejected": sum(verdict.rejected_rows for verdict in took.verdicts),
         "days touched": len(took.touched),
     }
+    if took.landing.landed:
+        landed = took.landing.landed
+        shown["by batch"] = markdown(
+            markdown_table(("file", "rows"), ((file.file, file.rows) for file in landed[:BATCHES]))
+            + (f"\n\n*and {len(landed) - BATCHES} more*" if len(landed) > BATCHES else "")
+        )
     if took.by_rule:
         shown["rejected by rule"] = markdown(markdown_table(("rule", "rows"), took.by_rule.items()))
     if took.erased:

@@ -107,11 +107,23 @@ def source_definition(source: Source) -> dict[str, Any]:
         for name, each in getattr(mapping, group, {}).items()
     ]
     return {
-        "files": source.path,
+        **_place(source),
         "mapping": markdown(
             markdown_table(("column", "comes from"), ((n, _origin(each)) for n, each in fields))
         ),
     }
+
+
+def _place(source: Source) -> dict[str, Any]:
+    """Where its rows come from. Of a database only the name of the variable that says where it is."""
+    rows = source.database
+    if rows is None:
+        return {"files": source.path}
+    if rows.query is None:
+        what: Any = f"table {rows.label}"
+    else:
+        what = markdown(f"```sql\n{rows.query.strip()}\n```")
+    return {"database": f"${rows.url_env}", "rows": what, "watermark": rows.watermark}
 
 
 def segment_definition(segment: Segment) -> dict[str, Any]:

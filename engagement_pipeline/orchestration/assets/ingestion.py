@@ -15,6 +15,7 @@ from pydantic import Field
 from engagement_pipeline.catalog.specs import Source
 from engagement_pipeline.contracts.rules import ContractBroken
 from engagement_pipeline.core.frames import CONFLICTS
+from engagement_pipeline.ingestion.databases.connection import dialect_of
 from engagement_pipeline.ingestion.events import DayEvents, events_for
 from engagement_pipeline.ingestion.intake import take_in
 from engagement_pipeline.ingestion.replay import batches_of, parse_dates
@@ -171,7 +172,7 @@ def _spec(source: Source, bench: Workbench, table: str, description: str) -> dg.
         description=description.strip(),
         owners=[source.owner],
         code_version=bench.code_versions.get(table),
-        kinds={"deltalake", source.format if table.startswith("landed/") else "polars"},
+        kinds={"deltalake", _format(source) if table.startswith("landed/") else "polars"},
         metadata={
             **source_definition(source),
             "dagster/table_name": table,
@@ -179,6 +180,11 @@ def _spec(source: Source, bench: Workbench, table: str, description: str) -> dg.
             "dagster/column_schema": column_schema(bench.table(table).schema),
         },
     )
+
+
+def _format(source: Source) -> str:
+    """What the rows come as: the format of files, or the kind of database as far as the environment says."""
+    return source.format if source.database is None else dialect_of(source.database.url_env) or "sql"
 
 
 def content_version(bench: Workbench, table: str) -> str:
