@@ -7,7 +7,7 @@ belong to rules (`plan`, `points`), so that editing a weight never recomputes a 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
@@ -33,6 +33,8 @@ class Measure:
     machine: Literal["include", "exclude", "only"] = "include"
 
 
+SHADOW = ".machine"
+"""Ends the id of a measure that counts machine events alone."""
 ACTIVITY = Measure(id="activity", events=())
 """Every event of a person, whoever or whatever caused it: who is known, and since when."""
 
@@ -55,9 +57,30 @@ def measure_of(rule: Rule, catalog: Catalog) -> Measure:
 
 
 def measures_of(catalog: Catalog) -> dict[str, Measure]:
-    """Every distinct measure of the catalog's scores by id, `ACTIVITY` first, then sorted by id."""
-    found = (measure_of(rule, catalog) for score in catalog.scores.values() for rule in score.rules)
+    """Every distinct measure of the catalog's scores by id, `ACTIVITY` first, then sorted by id; with those
+    that count machine events alone (`shadow_of`), where a source says of any event that a machine did it."""
+    found = [measure_of(rule, catalog) for score in catalog.scores.values() for rule in score.rules]
+    if knows_machines(catalog):
+        found += [shadow_of(measure) for measure in found if measure.machine == "include"]
     return {ACTIVITY.id: ACTIVITY, **dict(sorted((measure.id, measure) for measure in found))}
+
+
+def shadow_of(measure: Measure) -> Measure:
+    """What machine events alone give to a measure that counts them: no score reads it, reports do."""
+    return replace(measure, id=measure.id + SHADOW, machine="only")
+
+
+def shadows_of(catalog: Catalog) -> frozenset[str]:
+    """Ids of the measures that count machine events alone."""
+    return frozenset(each.id for each in measures_of(catalog).values() if each.machine == "only")
+
+
+def knows_machines(catalog: Catalog) -> bool:
+    """Whether any source says of events that a machine did them."""
+    return any(
+        source.machine is not None or any(mapping.is_machine is not None for mapping in source.events)
+        for source in catalog.sources.values()
+    )
 
 
 def daily_measures(events: pl.LazyFrame, measures: Iterable[Measure]) -> pl.LazyFrame:

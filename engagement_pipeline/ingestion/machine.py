@@ -9,7 +9,7 @@ from functools import cache
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Catalog, Origin, Source
+from engagement_pipeline.catalog.specs import Origin, Source
 from engagement_pipeline.core.machine import APPLE_MAIL_PRIVACY, KNOWN_BOT, LINK, PROVIDER_FLAG, Timings
 
 NO_BOTS = frozenset({"GoogleImageProxy", "YahooMailProxy", "okhttp", "^Apache-HttpClient"})
@@ -63,14 +63,6 @@ def timings_of(source: Source) -> Timings | None:
         clicked_within=_seconds(clicks.after_delivery if clicks else None),
         links=clicks.links if clicks else None,
         links_within=timedelta(seconds=clicks.within if clicks else 0),
-    )
-
-
-def has_verdicts(catalog: Catalog) -> bool:
-    """Whether any source says of events that a machine did them."""
-    return any(
-        source.machine is not None or any(mapping.is_machine is not None for mapping in source.events)
-        for source in catalog.sources.values()
     )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Score
 from engagement_pipeline.core.audiences import CampaignPlan, waterfall
 from engagement_pipeline.core.frames import CONFLICTS, POINT
+from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.ingestion.events import DayEvents
 from engagement_pipeline.ingestion.intake import Intake
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table, picture
@@ -192,6 +193,20 @@ def describe_scores(staged: pl.LazyFrame, days: list[date], score: Score) -> Met
     if scores.len():
         shown["mean score"] = round(float(scores.mean()), 3)  # type: ignore[arg-type]
         shown["distribution"] = picture(histogram_png(scores, score.bands, score.scale.range))
+    return shown
+
+
+def describe_unverified(found: Unverified | None) -> Metadata:
+    """How much of a score rests on machine events; nothing for one that counts none."""
+    if found is None:
+        return {}
+    shown: dict[str, Any] = {}
+    if found.share is not None:
+        rows = ((rule, f"{share:.1%}") for rule, share in found.by_rule.items())
+        shown["share of machine events"] = round(found.share, 4)
+        shown["machine events by rule"] = markdown(markdown_table(("rule", "share of its quantity"), rows))
+    if found.lacking:
+        shown["days without a count of machine events"] = found.lacking
     return shown
 
 

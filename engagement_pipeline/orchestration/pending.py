@@ -15,6 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from engagement_pipeline.core.audiences import plan_campaign
+from engagement_pipeline.core.measures import SHADOW, shadows_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.segments import plan_segment
 from engagement_pipeline.orchestration.assets.measures import covered, event_sources
@@ -54,7 +55,8 @@ def due_event_days(bench: Workbench, yesterday: date) -> DueDays:
         for day in _recent(bench, newest)
         if day == newest or day.isoformat() in stored
     ]
-    measures, events = set(_uncovered(bench, scored)["event_date"]), set()
+    lacking = _uncovered(bench, scored, shadows_of(bench.catalog))
+    measures, events = set(lacking["event_date"]), set()
     if newest.isoformat() not in measured or _persons_lag(bench):
         measures.add(newest)
     for source in event_sources(bench.catalog):
@@ -179,8 +181,11 @@ def _recent(bench: Workbench, newest: date) -> list[date]:
     return [day for day in days if day >= project.start_date]
 
 
-def _uncovered(bench: Workbench, scored: Iterable[tuple[ScorePlan, date]]) -> pl.DataFrame:
-    """`score`, `as_of`, `event_date`, `measure`: what was not computed in the windows of these dates."""
+def _uncovered(
+    bench: Workbench, scored: Iterable[tuple[ScorePlan, date]], shadows: frozenset[str] = frozenset()
+) -> pl.DataFrame:
+    """`score`, `as_of`, `event_date`, `measure`: what was not computed in the windows of these dates, of the
+    scores' measures and their `shadows`."""
     start, scored = bench.catalog.project.start_date, list(scored)
     spans = pl.LazyFrame(
         [(plan.name, day, max(start, day - timedelta(days=plan.window - 1))) for plan, day in scored],
@@ -188,7 +193,11 @@ def _uncovered(bench: Workbench, scored: Iterable[tuple[ScorePlan, date]]) -> pl
         orient="row",
     )
     measures = pl.LazyFrame(
-        [(plan.name, measure) for plan in bench.plans.values() for measure in sorted(plan.measures)],
+        [
+            (plan.name, measure)
+            for plan in bench.plans.values()
+            for measure in sorted(plan.measures | {m + SHADOW for m in plan.measures} & shadows)
+        ],
         schema={"score": pl.String, "measure": pl.String},
         orient="row",
     )

@@ -10,9 +10,12 @@ import polars as pl
 from rich.console import RenderableType
 from rich.rule import Rule
 
-from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.catalog.specs import Catalog, Score
 from engagement_pipeline.core.audiences import plan_campaign, waterfall
+from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.people import as_of as people_as_of
+from engagement_pipeline.core.plan import plan_score
+from engagement_pipeline.core.unverified import Unverified, unverified
 from engagement_pipeline.reports import terminal
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.ledger import Ledger
@@ -29,7 +32,9 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
     persons = people_as_of(lake.scan("persons"), as_of).select(pl.len()).collect().item()
     yield _title(f"Scores of {terminal.count(persons)} persons as of {as_of}")
     yield terminal.side_by_side(
-        terminal.score_block(score, lake.scan(f"scores/{name}", day).collect())
+        terminal.score_block(
+            score, lake.scan(f"scores/{name}", day).collect(), _unverified(catalog, lake, score, as_of)
+        )
         for name, score in catalog.scores.items()
         if _made(lake, f"scores/{name}", as_of)
     )
@@ -54,6 +59,17 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
         for name, campaign in catalog.campaigns.items()
         if _made(lake, f"audiences/{name}", as_of)
     )
+
+
+def _unverified(catalog: Catalog, lake: Lake, score: Score, as_of: date) -> Unverified | None:
+    if not (shadows := shadows_of(catalog)) or not lake.exists("measure_coverage"):
+        return None
+    daily, covered, start = (
+        lake.scan("daily_measures"),
+        lake.scan("measure_coverage"),
+        catalog.project.start_date,
+    )
+    return unverified(daily, covered, plan_score(score, catalog), shadows, start, as_of)
 
 
 def _title(text: str) -> RenderableType:

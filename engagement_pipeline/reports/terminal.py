@@ -3,7 +3,7 @@
 Here: polars frames in, rich renderables out; nothing is printed. Not here: computing the frames.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 from rich import box
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engagement_pipeline.catalog.specs import Campaign, Score
+from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.reports.bands import band_counts, unscored
 
 BAR = 22
@@ -80,13 +81,13 @@ def rejected_by_rule(rejected: pl.DataFrame) -> RenderableType:
     return table
 
 
-def score_block(score: Score, scores: pl.DataFrame) -> RenderableType:
-    """A score's name and goal, and its bands as bars.
+def score_block(score: Score, scores: pl.DataFrame, rests: Unverified | None = None) -> RenderableType:
+    """A score's name and goal, its bands as bars, and how much of it machine events are.
 
     scores: rows of `frames.SCORES` of one date.
     """
     if not score.bands:
-        return _block(score.score, score.goal, Text(_spread(scores)))
+        return _block(score.score, score.goal, Group(Text(_spread(scores)), *_machines(rests)))
     counts = band_counts(scores, score)
     widest = max(*counts["share"], 1e-9)
     shades = _shades(counts.height)
@@ -100,7 +101,7 @@ def score_block(score: Score, scores: pl.DataFrame) -> RenderableType:
         )
     if left_out := unscored(scores):
         lines.add_row(Text("not scored", style="dim"), "", Text(count(left_out), style="dim"), "")
-    return _block(score.score, score.goal, lines)
+    return _block(score.score, score.goal, Group(lines, *_machines(rests)))
 
 
 def segment_sizes(sizes: pl.DataFrame, persons: int) -> Table:
@@ -161,6 +162,13 @@ def _lines() -> Table:
     lines.add_column(width=7, justify="right", no_wrap=True)
     lines.add_column(width=5, justify="right", no_wrap=True)
     return lines
+
+
+def _machines(rests: Unverified | None) -> Iterator[Text]:
+    """A line on what nobody may have done; none where that is nothing."""
+    if rests is not None and rests.share:
+        partly = f", {rests.lacking} days not counted yet" if rests.lacking else ""
+        yield Text(f"{percent(rests.share)} of it rests on machine events{partly}", style="dim")
 
 
 def _spread(scores: pl.DataFrame) -> str:

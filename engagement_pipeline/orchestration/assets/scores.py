@@ -14,14 +14,21 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Score
 from engagement_pipeline.core import people
 from engagement_pipeline.core.frames import REFERENCES
+from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
 from engagement_pipeline.core.scores import attach, standing
+from engagement_pipeline.core.unverified import Unverified, unverified
 from engagement_pipeline.engines.window import Window
 from engagement_pipeline.orchestration.assets.measures import MEASURES, covered
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
-from engagement_pipeline.orchestration.describe import describe_points, describe_reference, describe_scores
+from engagement_pipeline.orchestration.describe import (
+    describe_points,
+    describe_reference,
+    describe_scores,
+    describe_unverified,
+)
 from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import lookback
@@ -135,7 +142,10 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             code_version=bench.code_versions[f"scores/{plan.name}"],
             definition=score_definition(score),
             compute=compute,
-            describe=lambda staged, days: describe_scores(staged, days, score),
+            describe=lambda staged, days: {
+                **describe_scores(staged, days, score),
+                **describe_unverified(unverified_on(bench, plan, max(days))),
+            },
             current="scores",
         ),
         bench,
@@ -159,6 +169,12 @@ def points_rows(
             windows = bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
         for window in windows:
             yield window.points(plan)
+
+
+def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified | None:
+    """How much of the score rests on machine events, as far as that is measured."""
+    project, daily = bench.catalog.project, bench.lake.scan(MEASURES)
+    return unverified(daily, covered(bench), plan, shadows_of(bench.catalog), project.start_date, as_of)
 
 
 def window_rows(
