@@ -20,10 +20,17 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from engagement_pipeline.catalog.rowpaths import EACH, PathError, Steps, parse_path
+from engagement_pipeline.ingestion.readers.rows import TOO_LARGE
 from engagement_pipeline.ingestion.shapes import ALL, Node, layers, picked
 
 BLOCK = 32_768
 PIECE = 1_024
+BEYOND_FLOATS = 10**308
+"""Polars refuses whole numbers that not even a float could hold."""
+DEEPEST = 200
+"""Levels of lists and records within each other. Polars reads 1,024 of them, Python some 900, depending on
+who calls it; one limit below both makes a row's verdict its own. Real events have ten."""
+BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Decoded(NamedTuple):
@@ -51,6 +58,9 @@ def decode(
     `exploded` has the paths of lists, and for each the paths that begin with `each`: these give lists of what
     they find in the elements (null where there is no list, or an empty one), as columns `element_column`.
     """
+    deep = _too_deep(raw)
+    if deep.any():
+        raw = raw.set(deep, "{}")
     ways = {path: _ways(path, nested=nested) for path in dict.fromkeys(paths)}
     for outer, below in (exploded or {}).items():
         for path in dict.fromkeys(below):
@@ -63,7 +73,10 @@ def decode(
     fields = whole.select(
         pl.coalesce(f"{n}.{name}" for n in range(len(way))).alias(name) for name, way in ways.items()
     )
-    return Decoded(fields, found[0].malformed)
+    malformed = found[0].malformed
+    if deep.any():
+        malformed = malformed.set(deep, f"too deep: more than {DEEPEST} lists and records within each other")
+    return Decoded(fields, malformed)
 
 
 def element_column(outer: str, path: str) -> str:
@@ -121,8 +134,21 @@ def _piece(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decode
         rewritten, why = _rewrite(raw, root)
         fields = _read(rewritten, root.schema(frozenset()))
     if fields is None:
-        raise AssertionError("rows written as JSON by Python are not JSON to polars")
+        fields, why = _one_by_one(rewritten, why, root.schema(frozenset()))
     return Decoded(_results(fields, root), pl.Series("malformed", why, dtype=pl.String))
+
+
+def _one_by_one(
+    rewritten: pl.Series, why: list[str | None], schema: pl.Schema
+) -> tuple[pl.DataFrame, list[str | None]]:
+    """Rows that Python wrote and polars does not take (numbers of hundreds of digits within a list, say) are
+    malformed, and only they."""
+    found, reasons = [], []
+    for row, reason in zip(rewritten, why, strict=True):
+        fields = _read(pl.Series([row]), schema)
+        found.append(pl.DataFrame([[None]] * len(schema), schema=schema) if fields is None else fields)
+        reasons.append("JSON with a value that cannot be read" if fields is None else reason)
+    return pl.concat(found), reasons
 
 
 def _kinds(raw: pl.Series, root: Node) -> list[tuple[frozenset[str], pl.Series]]:
@@ -230,6 +256,30 @@ def _one_line(text: pl.Series) -> pl.Series:
     return text.str.replace_all(r"[\r\n]", " ")
 
 
+# --- depth ------------------------------------------------------------------------------------------
+
+
+def _too_deep(raw: pl.Series) -> pl.Series:
+    """Rows that go deeper than DEEPEST. Hardly any has enough brackets to be worth looking at."""
+    opened = pl.when(raw.str.len_bytes() > DEEPEST).then(raw.str.count_matches(r"[\[{]"))
+    suspects = pl.select((opened > DEEPEST).fill_null(False)).to_series()
+    rows = suspects.arg_true()
+    deep = pl.Series([_depth(text) > DEEPEST for text in raw.gather(rows)], dtype=pl.Boolean)
+    return suspects.scatter(rows, deep) if rows.len() else suspects
+
+
+def _depth(text: str) -> int:
+    deepest = level = 0
+    for found in BRACKETS.finditer(text):
+        mark = found.group()
+        if mark in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif mark in "]}":
+            level -= 1
+    return deepest
+
+
 # --- lines ------------------------------------------------------------------------------------------
 
 
@@ -259,6 +309,8 @@ def _rewrite(raw: pl.Series, root: Node) -> tuple[pl.Series, list[str | None]]:
 
 
 def _record(line: str | None) -> tuple[dict[str, object], str | None]:
+    if line is not None and line.startswith(TOO_LARGE):
+        return {}, line[: line.index(" or more")]
     try:
         value = json.loads(line or "", object_pairs_hook=_first, parse_constant=str)
     except json.JSONDecodeError as error:
@@ -304,6 +356,8 @@ def _unwrapped(value: object) -> object:
 def _plain(value: object) -> object:
     """The value, as text where JSON or polars cannot hold it."""
     if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) >= BEYOND_FLOATS:
         return str(value)
     if isinstance(value, list | dict):
         try:

@@ -129,3 +129,31 @@ def test_no_rows() -> None:
     found = decode(pl.Series([], dtype=pl.String), PATHS, nested=True)
     assert found.fields.schema == pl.Schema(dict.fromkeys(PATHS, pl.String()))
     assert found.malformed.dtype == pl.String
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1" * 400, "1" * 400),
+        ("[[" + "1" * 400 + "]]", None),
+        ("9" * 5_000, None),
+        ("1e400", "inf"),
+        ("[" * 199 + "]" * 199, "[" * 199 + "]" * 199),
+        ("[" * 200 + "]" * 200, None),
+        ("[" * 960 + "]" * 960, None),
+        ("[" * 100_000, None),
+        ('"' + "[{" * 300 + '"', "[{" * 300),
+    ],
+)
+def test_what_a_value_may_be_does_not_depend_on_its_neighbours(value: str, text: str | None) -> None:
+    for beside in ('{"a": "x"}', '{"a": ', '{"a": NaN}'):
+        found = decode(pl.Series([f'{{"a": {value}}}', beside]), ["a"], nested=True)
+        assert found.fields["a"][0] == text
+        assert (found.malformed[0] is None) == (text is not None)
+
+
+def test_rows_that_were_too_large_say_so() -> None:
+    note = "too large: a row may have 8 bytes and this one has 9 or more: {"
+    assert decode(pl.Series([note]), ["a"], nested=True).malformed.to_list() == [
+        "too large: a row may have 8 bytes and this one has 9"
+    ]

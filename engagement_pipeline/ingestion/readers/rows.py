@@ -44,7 +44,7 @@ def bounded(block: pl.DataFrame) -> pl.DataFrame:
     if not block.select((size > ROW_BYTES).any()).item():
         return block
     note = pl.concat_str(
-        pl.lit(f"{TOO_LARGE}a row may have {ROW_BYTES:,} bytes, this one has "),
+        pl.lit(f"{TOO_LARGE}a row may have {ROW_BYTES:,} bytes and this one has "),
         size.cast(pl.String),
         pl.lit(" or more: "),
         pl.col("raw").str.slice(0, KEPT_CHARACTERS),
