@@ -126,6 +126,31 @@ def run(
 
 
 @app.command()
+def load(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE]…", help="Only these; else every one.", show_default=False),
+    ] = None,
+    days_per_run: Annotated[
+        int, typer.Option(min=1, max=3660, help="Event days made in one run of Dagster.")
+    ] = 30,
+) -> None:
+    """Take in years of history: land what is new, then make the event days, range by range. Safe to stop."""
+    from engagement_pipeline.orchestration.load import load as load_history
+    from engagement_pipeline.storage.settings import Settings
+
+    with _in_words():
+        catalog = load_catalog(catalog_folder())
+        try:
+            problems = load_history(catalog, Settings.from_env(), Console(), sources or [], days_per_run)
+        except KeyboardInterrupt:
+            _err.print("stopped; nothing is lost: engagement load goes on from here", style="yellow")
+            raise typer.Exit(130) from None
+    if problems:
+        _fail("\n".join(problems))
+
+
+@app.command()
 def replay(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Whose landed rows are judged anew.")],
     dates: Annotated[

@@ -20,6 +20,7 @@ from engagement_pipeline.core.frames import LANDED, REJECTED
 from engagement_pipeline.ingestion.databases.connection import DatabaseRefused
 from engagement_pipeline.ingestion.erased import screened
 from engagement_pipeline.ingestion.landing import Found, discover, in_pieces, landed_rows, oddities
+from engagement_pipeline.ingestion.people import never_stored, store_people
 from engagement_pipeline.ingestion.places import Unusable, since_of
 from engagement_pipeline.ingestion.pulling import Puller
 from engagement_pipeline.ingestion.readers import UnreadableFile
@@ -150,6 +151,7 @@ def _take_in(work: "_Work", landing: Path | str, replay: bool) -> Intake:
     else:
         work.pull()
     again = {*ledger.untouched(source.source), *ledger.replays_requested(source.source)}
+    again |= never_stored(source, already, work.lake)
     work.examine(sorted(again & already))
     return work.finish(found)
 
@@ -249,6 +251,7 @@ class _Work:
         self.verdicts.append(verdict)
         if sum(map(_rows, self.gathered.values())) >= COMMIT_ROWS:
             self.commit()
+            self.settle()  # so that a first load that is killed need not judge all of it again
 
     def commit(self) -> None:
         """Lands what was gathered."""
@@ -282,7 +285,9 @@ class _Work:
                 {} if version is None else {self.table.name: version},
                 partial(validate, schema=schema_for(table.name, self.catalog)),
             )
-        days = {each.batch: each.days for each in verdicts if not each.refusal}
+        accepted = [each for each in verdicts if not each.refusal]
+        store_people(accepted, self.source, self.catalog, self.lake)
+        days = {each.batch: each.days for each in accepted}
         replayed = self._replayed(days)
         self.replayed |= replayed
         number = self.ledger.next_replay(self.source.source, self.lake) if replayed else 0

@@ -86,8 +86,8 @@ class Runner:
     def __enter__(self) -> "Runner":
         os.environ.setdefault("DAGSTER_HOME", str(dagster_home()))
         self._open = ExitStack()
-        self._progress = self._open.enter_context(_progress(self._console))
-        self._instance = self._open.enter_context(dg.DagsterInstance.get())
+        self.progress = self._open.enter_context(_progress(self._console))
+        self.instance = self._open.enter_context(dg.DagsterInstance.get())
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -105,8 +105,23 @@ class Runner:
         """Runs a job, for a day or the days since another, for all its tables' assets or `only` some, with
         its steps' configuration. Whether it succeeded; if not, `problems` say why."""
         keys = None if only is None else [asset_key(self._project, table) for table in only]
+        return self.run_assets(label, job, day, since, keys, ops)
+
+    def run_assets(
+        self,
+        label: str | None,
+        job: str,
+        day: date | None = None,
+        since: date | None = None,
+        only: Sequence[dg.AssetKey] | None = None,
+        ops: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> bool:
+        """As `run`, for assets by their keys; tagged; without a bar of its own where it has no label."""
         config = {**QUIET, **({"ops": ops} if ops else {})}
-        failed = _run(self._definitions, self._instance, self._progress, label, job, day, since, keys, config)
+        progress = self.progress if label else Progress(disable=True)
+        run = (self._definitions, self.instance, progress, label or "", job, day, since, only, config, tags)
+        failed = _run(*run)
         self.problems += failed
         return not failed
 
@@ -177,6 +192,7 @@ def _run(
     since: date | None,
     only: Sequence[dg.AssetKey] | None,
     config: Mapping[str, Any],
+    more_tags: Mapping[str, str] | None = None,
 ) -> list[str]:
     """One run of a job, for a day or the days since another, a tick of its bar for every step that is done.
     Gives what failed, in words."""
@@ -189,9 +205,9 @@ def _run(
     def advance(context: dg.HookContext) -> None:
         progress.advance(task)
 
-    tags = {}
+    tags = dict(more_tags or {})
     if since is not None and day is not None:
-        tags = {
+        tags |= {
             ASSET_PARTITION_RANGE_START_TAG: since.isoformat(),
             ASSET_PARTITION_RANGE_END_TAG: day.isoformat(),
         }

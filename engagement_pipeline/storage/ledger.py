@@ -73,6 +73,14 @@ class LandedFile:
     """Why it failed, in words."""
 
 
+@dataclass(frozen=True)
+class Tally:
+    """How much of a source has landed."""
+
+    files: int
+    rows: int
+
+
 class Ledger:
     """The index of landed files."""
 
@@ -88,6 +96,14 @@ class Ledger:
     def landed(self, source: str) -> set[str]:
         """Fingerprints that need not be landed again; a failed file may be tried again."""
         return {key for key, file in self.files(source).items() if file.status == "landed"}
+
+    def tally(self, source: str) -> Tally:
+        """How much has landed, at a glance: for a progress bar."""
+        mine = (FILES.c.source == source) & (FILES.c.status == "landed")
+        counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(FILES.c.rows), 0)).where(mine)
+        with self.database.read() as connection:
+            files, rows = connection.execute(counted).one()
+        return Tally(int(files), int(rows))
 
     @again_if_overtaken
     def record(self, file: LandedFile) -> None:
