@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import ValidationError
 
 from engagement_pipeline.catalog.issues import Issue, did_you_mean, nearest
+from engagement_pipeline.catalog.presets import with_preset
 from engagement_pipeline.catalog.reader import Document, Key, read
 from engagement_pipeline.catalog.specs import (
     Campaign,
@@ -63,6 +64,7 @@ class Draft:
 
     project: Declared[Project]
     events: Sequence[Declared[Event]]
+    """Of events.yaml, then of the sources' plans."""
     events_known: bool
     """False where events.yaml cannot be read: then any event may be in it."""
     sources: Sequence[Declared[Source]]
@@ -93,7 +95,7 @@ def read_draft(folder: Path) -> Draft:
             issues.append(Issue(file, 1, _misplaced(kind)))
     return Draft(
         project=Declared("project", project, project_file),
-        events=_events(events_file, plan),
+        events=_with_plans(_events(events_file, plan), found["sources"]),
         events_known=isinstance((events_file.data or {}).get("events"), dict),
         **found,
         issues=issues,
@@ -118,12 +120,19 @@ def _misplaced(folder: str) -> str:
 
 def _read(folder: Path, file: str, model: type[S], issues: list[Issue]) -> tuple[Document, S | None]:
     document = read(folder / file, file)
+    if model is Source:
+        document = with_preset(document)
     issues += document.issues
-    if document.data is None:
+    if document.data is None or _without_preset(document):
         return document, None
     spec, wrong = validate(model, document)
     issues += wrong
     return document, None if document.issues else spec
+
+
+def _without_preset(document: Document) -> bool:
+    """Whether there is no such preset: then nothing can be said of keys that may be missing."""
+    return any(issue.message.startswith("unknown preset") for issue in document.issues)
 
 
 def _name(document: Document, key: str) -> str:
@@ -143,6 +152,22 @@ def _events(document: Document, plan: TrackingPlan | None) -> list[Declared[Even
         Declared(name, plan.events[name] if plan else _event(names[name]), document, ("events", name))
         for name in names
     ]
+
+
+def planned(source: Declared[Source]) -> list[Declared[Event]]:
+    """The events that a source brings along."""
+    written = (source.document.data or {}).get("plan")
+    plan = source.spec.plan if source.spec else {}
+    return [
+        Declared(name, plan.get(name) or _event(data), source.document, ("plan", name))
+        for name, data in (written.items() if isinstance(written, dict) else ())
+    ]
+
+
+def _with_plans(events: list[Declared[Event]], sources: Sequence[Declared[Source]]) -> list[Declared[Event]]:
+    """The events of events.yaml, then those that only sources bring along, each once."""
+    every = [*events, *(event for source in sources for event in planned(source))]
+    return list({event.name: event for event in reversed(every)}.values())[::-1]
 
 
 def _event(data: object) -> Event | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from engagement_pipeline.catalog import (
     lint_databases,
     lint_machine,
+    lint_mappings,
     lint_people,
     lint_places,
     lint_plan,
@@ -23,6 +24,7 @@ RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
     *lint_places.RULES,
     *lint_databases.RULES,
     *lint_machine.RULES,
+    *lint_mappings.RULES,
     *lint_scores.RULES,
     *lint_people.RULES,
 )

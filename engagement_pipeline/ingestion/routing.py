@@ -42,7 +42,7 @@ class Rows:
     @property
     def ignored(self) -> int:
         """Rows that the source leaves out on purpose."""
-        return self.fields.select(_ignored(self.source).sum()).item()
+        return self.fields.filter(_ignored(self.source)).height
 
     def of(self, mapping: RowMapping, *, malformed: bool = False) -> pl.DataFrame:
         """The rows that the mapping takes, one an element where it explodes a list: columns of

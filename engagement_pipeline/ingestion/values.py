@@ -47,7 +47,7 @@ def field_text(origin: Origin, prefix: str) -> pl.Expr:
         lost = pl.concat_str(
             text, pl.lit(" in "), unit.fill_null("(nothing)"), pl.lit(", which has no factor")
         )
-        text = pl.when(factor(origin, prefix).is_not_null()).then(text).otherwise(lost)
+        text = pl.when(known.is_not_null()).then(text).otherwise(lost)
     return text
 
 

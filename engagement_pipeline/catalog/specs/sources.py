@@ -55,6 +55,9 @@ class Source(Spec):
     source: Name
     owner: Owner
     description: str = ""
+    preset: str | None = None
+    """The provider, where its rows are known: brings format, mappings, `ignore` and `plan`. What stands here
+    goes before it, key by key; a key under `events` changes every mapping that the preset has."""
     path: str = ""
     """A glob of files below the landing folder (`mail/**/*.csv`), or a URI (`s3://bucket/events/*.jsonl`, `gs://`,
     `az://`, `abfss://`, `file:///`). `{date:%Y/%m/%d}` stands for real dates. For the format delta, a table."""

@@ -1,0 +1,236 @@
+"""Rules about mappings: what they name must exist, and their paths, times and factors must be readable.
+
+Not here: where a source's rows come from (`lint_places`, `lint_databases`), the tracking plan itself
+(`lint_plan`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+from engagement_pipeline.catalog.draft import Declared, Draft, planned
+from engagement_pipeline.catalog.issues import Issue, did_you_mean
+from engagement_pipeline.catalog.lint_plan import unknown_zone
+from engagement_pipeline.catalog.reader import Key
+from engagement_pipeline.catalog.rowpaths import EACH, PathError, parse_path
+from engagement_pipeline.catalog.specs import Channel, EventMapping, Mapping, Origin, Rates, Source, Spec
+from engagement_pipeline.catalog.specs.formats import TABLES
+from engagement_pipeline.catalog.times import wrong_with
+
+TIMES = ("occurred_at", "observed_at")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One mapped field: where it stands in the file and in which mapping."""
+
+    key: Key
+    origin: Origin
+    mapping: Mapping
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it is read as a time."""
+        return self.key[-1] in TIMES
+
+    @property
+    def may_be_number(self) -> bool:
+        """Whether it may be read as a number: the value, a property or a fact."""
+        return self.key[-1] == "value" or (len(self.key) > 2 and self.key[-2] in ("properties", "columns"))
+
+
+def events_and_channels_exist(draft: Draft) -> Iterator[Issue]:
+    """Mappings give events of the plan, on known channels."""
+    keeps = draft.project.spec is not None and draft.project.spec.keep_unknown_events
+    events = [event.name for event in draft.events]
+    for source, key, mapping in _event_mappings(draft):
+        if draft.events_known and not keeps:
+            yield from _produced(source, (*key, "event"), mapping.event, "event", events)
+        if keeps and mapping.channel is None and draft.events_known and mapping.event.constant not in events:
+            message = "keep_unknown_events is true, but no channel is mapped, and an event outside the plan"
+            remedy = "it would be rejected; map channel, or do not keep them"
+            yield source.issue(f"{message} has none: {remedy}", *key)
+        if mapping.channel is not None:
+            yield from _produced(source, (*key, "channel"), mapping.channel, "channel", get_args(Channel))
+
+
+def properties_and_columns_are_declared(draft: Draft) -> Iterator[Issue]:
+    """Mappings fill properties of the plan and facts of their source."""
+    if draft.events_known and all(event.spec for event in draft.events):
+        declared = {name for event in draft.events if event.spec for name in event.spec.properties}
+        for source, key, mapping in _event_mappings(draft):
+            for name in mapping.properties.keys() - declared:
+                # A preset knows more than a project may want to.
+                if not _of_preset(source, (*key, "properties", name)):
+                    hint = did_you_mean(name, declared)
+                    message = f"property '{name}' is mapped but no event declares it{hint}"
+                    yield source.issue(message, *key, "properties", name)
+    for source in draft.sources:
+        if source.spec is None or source.spec.profiles is None:
+            continue
+        for name in source.spec.profiles.columns.keys() - source.spec.columns.keys():
+            message = f"'{name}' is mapped but not declared in columns"
+            hint = did_you_mean(name, source.spec.columns)
+            yield source.issue(message + hint, "profiles", "columns", name)
+
+
+def paths_can_be_read(draft: Draft) -> Iterator[Issue]:
+    """Every path is written as a path; a CSV column may be called anything."""
+    for source in draft.sources:
+        if source.spec is None:
+            continue
+        for key, path in _paths(source, source.spec):
+            try:
+                parse_path(path)
+            except PathError as error:
+                if source.spec.format not in TABLES or path.startswith(f"{EACH}."):
+                    yield source.issue(str(error), *key)
+
+
+def elements_are_exploded(draft: Draft) -> Iterator[Issue]:
+    """`each` is the element of a list that the mapping explodes, and of no other."""
+    for source in draft.sources:
+        if source.spec is None:
+            continue
+        for key, mapping in _mappings(source, source.spec):
+            if mapping.explode is not None:
+                if _of_element(mapping.explode):
+                    message = f"explode: '{mapping.explode}' begins with {EACH}, which only its elements are"
+                    yield source.issue(message, *key, "explode")
+                continue
+            for at, path in _paths_of(key, mapping):
+                if _of_element(path):
+                    message = f"'{path}' reads an element, but the mapping has no `explode`"
+                    yield source.issue(f"{message}; name the list that has the elements", *at)
+        for path in source.spec.ignore:
+            if _of_element(path):
+                message = f"ignore: '{path}' reads an element; `ignore` looks at whole rows"
+                yield source.issue(f"{message}, `only` of a mapping may look at elements", "ignore", path)
+
+
+def times_and_numbers_can_be_read(draft: Draft) -> Iterator[Issue]:
+    """Formats and zones of times are known; factors belong to numbers."""
+    for source in draft.sources:
+        for field in _fields(source):
+            origin = field.origin
+            if origin.timezone is not None:
+                yield from unknown_zone(source, origin.timezone, *field.key, "timezone")
+            for key in ("format", "timezone"):
+                if getattr(origin, key) is not None and not field.is_time:
+                    message = f"{key} is for times; {field.key[-1]} is none"
+                    yield source.issue(message, *field.key, key)
+            if origin.format is not None and field.is_time and (wrong := wrong_with(origin.format)):
+                yield source.issue(f"unknown format '{origin.format}': {wrong}", *field.key, "format")
+            yield from _multiplied(source, field)
+
+
+def plans_agree(draft: Draft) -> Iterator[Issue]:
+    """Two sources that bring one event along say the same of it, unless events.yaml says it."""
+    settled = {event.name for event in draft.events if event.document.file == "events.yaml"}
+    first: dict[str, Declared[Spec]] = {}
+    for source in draft.sources:
+        for event in planned(source):
+            other = first.setdefault(event.name, event)
+            if event.name not in settled and event.spec and other.spec and event.spec != other.spec:
+                where = f"{other.document.file}:{other.line()}"
+                message = f"event '{event.name}' is declared otherwise in the plan of {where}"
+                yield event.issue(f"{message}; declare it in events.yaml, which counts before both")
+
+
+def _multiplied(source: Declared[Source], field: Field) -> Iterator[Issue]:
+    multiply = field.origin.multiply
+    if multiply is None:
+        return
+    if not field.may_be_number:
+        yield source.issue(f"multiply is for numbers; {field.key[-1]} is none", *field.key, "multiply")
+    factors = multiply.factors if isinstance(multiply, Rates) else {"": multiply}
+    if not factors:
+        yield source.issue("multiply: factors has none; nothing could be read", *field.key, "multiply")
+    for unit, factor in factors.items():
+        if factor == 0:
+            of = f" of '{unit}'" if unit else ""
+            yield source.issue(f"multiply: the factor{of} is 0", *field.key, "multiply", "factors", unit)
+
+
+def _produced(
+    source: Declared[Source], key: Key, origin: Origin, kind: str, valid: Iterable[str]
+) -> Iterator[Issue]:
+    """The events or channels that a mapping itself spells out must exist."""
+    valid = list(valid)
+    for at, name in (("constant", origin.constant), ("default", origin.default)):
+        if name is not None and name not in valid:
+            yield source.issue(f"unknown {kind} '{name}'{did_you_mean(name, valid)}", *key, at)
+    for found, name in origin.names.items():
+        if name not in valid:
+            yield source.issue(f"unknown {kind} '{name}'{did_you_mean(name, valid)}", *key, "names", found)
+
+
+# --- the parts of a source --------------------------------------------------------------------------
+
+
+def _event_mappings(draft: Draft) -> Iterator[tuple[Declared[Source], Key, EventMapping]]:
+    for source in draft.sources:
+        for key, mapping in _mappings(source, source.spec) if source.spec else ():
+            if isinstance(mapping, EventMapping):
+                yield source, key, mapping
+
+
+def _mappings(source: Declared[Source], spec: Source) -> Iterator[tuple[Key, Mapping]]:
+    """Every mapping and its place in the file, where a single one need not stand in a list."""
+    for part, mappings in (("events", spec.events), ("aliases", spec.aliases)):
+        for place, mapping in enumerate(mappings):
+            listed = (part, place) in source.document.lines
+            yield ((part, place) if listed else (part,)), mapping
+    if spec.profiles is not None:
+        yield ("profiles",), spec.profiles
+
+
+def _fields(source: Declared[Source]) -> Iterator[Field]:
+    for key, mapping in _mappings(source, source.spec) if source.spec else ():
+        for name, origin in _origins(mapping):
+            yield Field((*key, *name), origin, mapping)
+
+
+def _origins(mapping: Mapping) -> Iterator[tuple[tuple[str, ...], Origin]]:
+    for key, value in dict(mapping).items():
+        if isinstance(value, Origin):
+            yield (key,), value
+        elif isinstance(value, dict):
+            yield from (((key, name), each) for name, each in value.items() if isinstance(each, Origin))
+
+
+def _paths_of(key: Key, mapping: Mapping) -> Iterator[tuple[Key, str]]:
+    yield from (((*key, "only", path), path) for path in mapping.only)
+    for name, origin in _origins(mapping):
+        yield from (((*key, *name, "path", at), path) for at, path in enumerate(origin.path or ()))
+        yield from (((*key, *name, "join", at), path) for at, path in enumerate(origin.join or ()))
+        if isinstance(origin.multiply, Rates):
+            yield (*key, *name, "multiply", "path"), origin.multiply.path
+
+
+def _paths(source: Declared[Source], spec: Source) -> Iterator[tuple[Key, str]]:
+    for key, mapping in _mappings(source, spec):
+        yield from _paths_of(key, mapping)
+        if mapping.explode is not None:
+            yield (*key, "explode"), mapping.explode
+    yield from ((("ignore", path), path) for path in spec.ignore)
+
+
+def _of_element(path: str) -> bool:
+    return path == EACH or path.startswith((f"{EACH}.", f"{EACH}["))
+
+
+def _of_preset(source: Declared[Source], key: Key) -> bool:
+    """Whether something stands in the preset that the source names and not in its own file."""
+    named = source.document.lines.get(("preset",))
+    return named is not None and source.line(*key) == named
+
+
+RULES = (
+    events_and_channels_exist,
+    properties_and_columns_are_declared,
+    paths_can_be_read,
+    elements_are_exploded,
+    times_and_numbers_can_be_read,
+    plans_agree,
+)
