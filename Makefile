@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 export DAGSTER_HOME := $(CURDIR)/.engagement/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test ui bench format clean
+.PHONY: demo test ui bench fuzz format clean
 
 demo: $(VENV)/installed
 	@$(BIN)/engagement demo
@@ -24,6 +24,9 @@ test: $(VENV)/tested
 
 bench: $(VENV)/tested
 	$(BIN)/python -m engagement_pipeline_tests.benchmarks
+
+fuzz: $(VENV)/tested
+	$(BIN)/python -m engagement_pipeline_tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(FILES),--files $(FILES))
 
 format: $(VENV)/tested
 	$(BIN)/ruff check --fix .
