@@ -5,12 +5,15 @@ reject limit. Not here: what any one table promises (`tables`, `events`).
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import pandera.polars as pa
 import polars as pl
 from pandera.config import ValidationDepth, get_config_context
 from pandera.errors import SchemaError, SchemaErrors
+
+from engagement_pipeline.core.ordered import ascends
 
 SAMPLE = 3
 """Rows shown with a broken rule; an error is kept for ever in the event log, so few and masked."""
@@ -85,6 +88,10 @@ def failures(df: pl.DataFrame, schema: pa.DataFrameSchema) -> dict[str, pl.Serie
         raise RuntimeError(
             "pandera's validation is switched off: unset PANDERA_VALIDATION_ENABLED and _DEPTH"
         )
+    if schema.unique and set(schema.unique) <= set(df.columns) and ascends(df, schema.unique):
+        # Shown in a tenth of the time that pandera takes, to which the other rules are left.
+        schema = copy(schema)
+        schema.unique = None
     try:
         schema.validate(df, lazy=True)
     except SchemaErrors as errors:

@@ -30,7 +30,8 @@ def scaled(people: pl.LazyFrame, scale: Scale, histogram: pl.LazyFrame | None) -
         raise ValueError(f"the {scale.method} scale needs a reference")
     if scale.method == "percentile":
         by_points = ranks(histogram, people).select("points", score=_between(low, high, pl.col("rank")))
-        return people.join(by_points, on="points", how="left")
+        # In the order of the people, who then need not be sorted again to be stored.
+        return people.join(by_points, on="points", how="left", maintain_order="left")
     extremes = histogram.select(pl.col("points").min().alias("bottom"), pl.col("points").max().alias("top"))
     return (
         people.join(extremes, how="cross")

@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 import polars_hash as plh
 
+from engagement_pipeline.core.ordered import ascends
 from engagement_pipeline.storage.tables import (
     NO_STATISTICS,
     ForeignRows,
@@ -216,7 +217,9 @@ def _split(spec: TableSpec, frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataF
 
 
 def _sorted(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.sort(spec.sort_by, maintain_order=True) if spec.sort_by else frame
+    if not spec.sort_by or ascends(frame, spec.sort_by):
+        return frame
+    return frame.sort(spec.sort_by, maintain_order=True)
 
 
 def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, folder: Path | None) -> None:

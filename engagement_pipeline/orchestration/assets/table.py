@@ -59,7 +59,8 @@ class TableAsset:
     asset without partitions has no days, unless `days` says which partitions of its table a run fills.
     `invariant` raises for what a column contract cannot say, `guard` for a content (data version by
     partition) that must not be stored. `describe` turns what is about to be committed into metadata that
-    people read. `current` names the SQL table that shows the newest date to other tools.
+    people read. `current` names the SQL table that shows the newest date to other tools. `after` is called
+    once the rows are stored.
     """
 
     table: str
@@ -77,6 +78,7 @@ class TableAsset:
     check: tuple[str, str] = ("contract", "Every stored row keeps the table's contract.")
     describe: Callable[[pl.LazyFrame, list[date]], Mapping[str, Any]] | None = None
     current: Kind | None = None
+    after: Callable[[], None] | None = None
 
 
 def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
@@ -110,6 +112,8 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         yield materialized(context, bench, staged, shown, [passed])
         if asset.current is not None:
             show_current(bench, asset.current, asset.table, max(days))
+        if asset.after is not None:
+            asset.after()
 
     _declare_arguments(step, asset.table, list(loaded))
     return dg.asset(
