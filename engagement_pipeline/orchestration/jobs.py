@@ -6,12 +6,16 @@ because days of events include today and as-of dates end yesterday.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from engagement_pipeline.catalog.specs import Catalog, Project
+
+PROJECT = "engagement/project"
+"""On a run: whose jobs it is of; several projects may share one Dagster."""
 
 
 @dataclass(frozen=True)
@@ -33,35 +37,28 @@ class Jobs:
 def build_jobs(project: Project) -> Jobs:
     """The jobs over whatever the catalog declares."""
 
+    job = partial(dg.define_asset_job, tags={PROJECT: project.project})
+
     def tables(*kinds: str) -> dg.AssetSelection:
         return dg.AssetSelection.key_prefixes(*[[*project.asset_prefix, kind] for kind in kinds])
 
-    def single(*names: str) -> dg.AssetSelection:
-        return dg.AssetSelection.assets(*[dg.AssetKey([*project.asset_prefix, name]) for name in names])
-
-    landing = tables("landed", "rejected")
-    events = tables("events") | single("daily_measures", "persons")
+    landing = tables("landed", "rejected", "profiles", "identities")
+    events = tables("events", "daily_measures", "aliases", "persons", "consents")
     return Jobs(
-        landing=dg.define_asset_job(
-            "landing", landing, description="Land the files that are new, of every source."
-        ),
-        events=dg.define_asset_job(
-            "event_days", events, description="Make events, measures and persons for days."
-        ),
-        daily=dg.define_asset_job(
-            "daily", landing | events, description="Land what is new and make yesterday's events."
-        ),
-        scores=dg.define_asset_job(
+        landing=job("landing", landing, description="Land the files that are new, of every source."),
+        events=job("event_days", events, description="Make events, measures and persons for days."),
+        daily=job("daily", landing | events, description="Land what is new and make yesterday's events."),
+        scores=job(
             "as_of_dates",
             tables("points", "scores", "segments"),
             description="Scores and segments as of a date, against the references in force.",
         ),
-        refit=dg.define_asset_job(
+        refit=job(
             "refit",
             tables("points", "references", "scores", "segments"),
             description="As `as_of_dates`, with every reference fitted anew on the newest points in between.",
         ),
-        campaigns=dg.define_asset_job(
+        campaigns=job(
             "campaigns",
             tables("audiences", "deliveries"),
             description="Decide and deliver every campaign's audience as of a date.",

@@ -20,10 +20,12 @@ from engagement_pipeline.catalog.digests import source_digest
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.ingestion.landing import unknown_files
+from engagement_pipeline.ingestion.people import people_tables
 from engagement_pipeline.ingestion.places import Unusable
 from engagement_pipeline.orchestration.assets.measures import event_sources
+from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.clock import now, yesterday
-from engagement_pipeline.orchestration.jobs import Jobs
+from engagement_pipeline.orchestration.jobs import PROJECT, Jobs
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.pending import (
     contiguous,
@@ -51,7 +53,10 @@ Requests = Iterator[dg.RunRequest | dg.SkipReason]
 
 def build_sensors(bench: Workbench, jobs: Jobs) -> list[dg.SensorDefinition]:
     """Every sensor of the project."""
-    return [_landed_files(bench, jobs), _event_days(bench, jobs), _as_of_dates(bench, jobs)]
+    found = [_landed_files(bench, jobs), _event_days(bench, jobs), _as_of_dates(bench, jobs)]
+    if any(source.upstream for source in bench.catalog.sources.values()):
+        found.append(_upstream_assets(bench, jobs))
+    return found
 
 
 def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
@@ -67,7 +72,12 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
     def landed_files(context: dg.SensorEvaluationContext) -> Requests:
         until = monotonic() + TICK_SECONDS
         found = requested = False
-        names = sorted(name for name, source in bench.catalog.sources.items() if source.database is None)
+        # What an asset writes is complete when that asset says so, not when its first file is there.
+        names = sorted(
+            name
+            for name, source in bench.catalog.sources.items()
+            if source.database is None and source.upstream is None
+        )
         # The next tick goes on behind the source that this one came to.
         for name in sorted(names, key=lambda each: (each <= (context.cursor or ""), each)):
             if monotonic() > until:
@@ -86,7 +96,7 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             # A mended mapping is another state: files that it refused are tried again.
             state = _digest([unknown, source_digest(source, bench.catalog), project.limits.reject_share])
             base = f"{project.project}:{jobs.landing.name}:{name}:{state}"
-            tables = [f"{kind}/{name}" for kind in ("landed", "rejected")]
+            tables = [f"{kind}/{name}" for kind in ("landed", "rejected", *people_tables(source))]
             for request in _requests(context, base, assets=[asset_key(project, table) for table in tables]):
                 requested = True
                 yield request
@@ -94,6 +104,40 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             yield dg.SkipReason(GIVEN_UP if found else "every file that is there was landed")
 
     return landed_files
+
+
+def _upstream_assets(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
+    project = bench.catalog.project
+
+    @dg.sensor(
+        name="upstream_assets",
+        job=jobs.landing,
+        minimum_interval_seconds=60,
+        default_status=_status(project),
+        description="Lands a source when the asset that it names as its upstream was materialized.",
+    )
+    def upstream_assets(context: dg.SensorEvaluationContext) -> Requests:
+        requested = False
+        for name, source in sorted(bench.catalog.sources.items()):
+            if source.upstream is None:
+                continue
+            key = dg.AssetKey(source.upstream)
+            newest = context.instance.fetch_materializations(key, limit=1).records
+            if not newest:
+                context.log.info(f"{key.to_user_string()} was not materialized in this Dagster yet")
+                continue
+            base = f"{project.project}:{jobs.landing.name}:{name}:upstream:{newest[0].storage_id}"
+            made = _runs(context, base)
+            if made and made[0].status != dg.DagsterRunStatus.FAILURE:
+                continue
+            tables = [f"{kind}/{name}" for kind in ("landed", "rejected", *people_tables(source))]
+            for request in _requests(context, base, assets=[asset_key(project, table) for table in tables]):
+                requested = True
+                yield request
+        if not requested:
+            yield dg.SkipReason("no upstream asset was materialized since its source was landed")
+
+    return upstream_assets
 
 
 def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
@@ -110,7 +154,7 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         ),
     )
     def event_days(context: dg.SensorEvaluationContext) -> Requests:
-        if _busy(context, jobs.events.name, jobs.daily.name):
+        if _busy(context, project, jobs.events.name, jobs.daily.name):
             yield dg.SkipReason("a run that makes event days is still going on")
             return
         due = due_event_days(bench, yesterday(project, now()))
@@ -126,7 +170,7 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         # Days whose events cannot be made keep those they have, which are measured.
         waited_for = {day for first, last, _ in asked for day in due.events if first <= day <= last}
         behind = [day for day in due.measures if day not in waited_for]
-        assets = [asset_key(project, table) for table in ("daily_measures", "persons")]
+        assets = [asset_key(project, table) for table in ("daily_measures", *people_inputs(bench.catalog))]
         base = f"{project.project}:{jobs.events.name}:measures"
         asked += _of_days(context, base, behind, state, assets)
         yield from (request for _, _, request in asked[:REQUESTS_PER_TICK])
@@ -152,7 +196,7 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         ),
     )
     def as_of_dates(context: dg.SensorEvaluationContext) -> Requests:
-        if _busy(context, jobs.events.name, jobs.daily.name, jobs.scores.name, jobs.campaigns.name):
+        if _busy(context, project, jobs.events.name, jobs.daily.name, jobs.scores.name, jobs.campaigns.name):
             yield dg.SkipReason("a run that scores depend on is still going on")
             return
         last = yesterday(project, now())
@@ -185,11 +229,16 @@ def _status(project: Project) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if project.automation.sensors else dg.DefaultSensorStatus.STOPPED
 
 
-def _busy(context: dg.SensorEvaluationContext, *jobs: str) -> bool:
-    """Whether one of the jobs runs or waits: what is due is only known once it is done."""
+def _busy(context: dg.SensorEvaluationContext, project: Project, *jobs: str) -> bool:
+    """Whether one of the project's jobs runs or waits: what is due is only known once it is done."""
     return any(
         context.instance.get_runs_count(
-            dg.RunsFilter(job_name=job, statuses=IN_PROGRESS_RUN_STATUSES, created_after=now() - ABANDONED)
+            dg.RunsFilter(
+                job_name=job,
+                tags={PROJECT: project.project},  # another project in this Dagster has jobs of these names
+                statuses=IN_PROGRESS_RUN_STATUSES,
+                created_after=now() - ABANDONED,
+            )
         )
         for job in jobs
     )

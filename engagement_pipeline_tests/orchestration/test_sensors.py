@@ -13,6 +13,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.orchestration import sensors
 from engagement_pipeline.orchestration.clock import yesterday
+from engagement_pipeline.orchestration.jobs import PROJECT as PROJECT_TAG
 from engagement_pipeline.orchestration.pending import contiguous
 from engagement_pipeline.storage.deliveries import DELIVERIES
 from engagement_pipeline_tests.orchestration.scenario import (
@@ -72,7 +73,12 @@ def deliver(scenario: Scenario, *days: date, file: str = "mail/late.csv") -> Non
 def going_on(scenario: Scenario, job: str) -> None:
     """A run of the job that is not done."""
     scenario.instance.add_run(
-        dg.DagsterRun(job_name=job, run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
+        dg.DagsterRun(
+            job_name=job,
+            run_id=str(uuid.uuid4()),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={PROJECT_TAG: scenario.catalog.project.project},
+        )
     )
 
 
