@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from engagement_pipeline_tests.object_stores import s3 as s3
+from engagement_pipeline_tests.object_stores import s3_server as s3_server
 from engagement_pipeline_tests.orchestration.scenario import DAYS, FIRST, LAST, Scenario
 
 
