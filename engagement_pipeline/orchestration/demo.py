@@ -55,6 +55,10 @@ def run_demo(dataset: str, path: Path | None = None, console: Console | None = N
     console = console or Console()
     chosen, began = DATASETS[dataset], time.monotonic()
     catalog, settings = load_catalog(chosen.catalog), dataset_settings(chosen)
+    if not isinstance(settings.landing, Path):
+        raise DemoFailed(
+            f"the demo writes its files into a folder, and ENGAGEMENT_LANDING is {settings.landing}: unset it"
+        )
     with console.status("Writing the landing files"):
         if chosen.name == "example":
             generate(settings.landing)
@@ -87,5 +91,9 @@ def _next(dataset: Dataset, settings: Settings) -> str:
         "LANDING": settings.landing,
         "EXPORTS": settings.exports,
     }
-    given = " ".join(f"ENGAGEMENT_{name}={os.path.relpath(str(path))}" for name, path in stores.items())
+    given = " ".join(f"ENGAGEMENT_{name}={_shown(str(path))}" for name, path in stores.items())
     return f"  {given} make ui"
+
+
+def _shown(place: str) -> str:
+    return place if "://" in place else os.path.relpath(place)
