@@ -37,6 +37,8 @@ PASSED_ON = ["session_id", "campaign_id", "message_id"]
 TEXT = "text."
 MAPPING = "\0mapping"
 """Which of the source's event mappings a candidate comes from."""
+CONTENT_ID = "content"
+"""The default of an `event_id` for which the row's content counts where no id is given."""
 NO_ID = ["", "null", "none", "nan", "undefined"]
 """What programs write for an id they do not have, in any case: no person is called so."""
 HASH_CHARACTERS = 32
@@ -137,7 +139,7 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
         .alias("is_machine"),
         properties=pl.col("raw"),
     )
-    own = pl.col("event_id") if mapping.event_id is None else _hash(_content(catalog))
+    own = _content_hash(mapping, catalog)
     # The verdict comes after the hash: an event stays the same when one knows better who did it.
     rows = row_verdicts(rows.with_columns(own.alias("content_hash")), source, _text)
     return rows.select(
@@ -216,17 +218,38 @@ def _optional(origin: Origin | None) -> pl.Expr:
 
 
 def _id(column: str, mapping: EventMapping) -> pl.Expr:
-    text = _text(getattr(mapping, column))
-    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text).alias(column)
+    return _known(getattr(mapping, column)).alias(column)
+
+
+def _known(origin: Origin) -> pl.Expr:
+    text = _text(origin)
+    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
 
 
 def _event_id(mapping: EventMapping) -> pl.Expr:
     """The mapped id, or the content's hash; with the element's number where it is not the element's own."""
-    origin = mapping.event_id
-    own = _hash(pl.col("raw")) if origin is None else _id("event_id", mapping)
+    origin, content = mapping.event_id, _hash(pl.col("raw"))
+    own = content if origin is None else _given_id(origin)
+    if origin is not None and origin.default == CONTENT_ID:
+        own = pl.coalesce(own, content)
     if mapping.explode is None or (origin is not None and any(of_element(path) for path in origin.reads)):
         return own
     return filled("{}-{}", own, ELEMENT)
+
+
+def _given_id(origin: Origin) -> pl.Expr:
+    """The mapped id, null where the content is the id."""
+    return _known(origin.model_copy(update={"default": None}) if origin.default == CONTENT_ID else origin)
+
+
+def _content_hash(mapping: EventMapping, catalog: Catalog) -> pl.Expr:
+    """Of what the event says; of the raw row, which is the id then, where no id is given."""
+    if mapping.event_id is None:
+        return pl.col("event_id")
+    said = _hash(_content(catalog))
+    if mapping.event_id.default != CONTENT_ID:
+        return said
+    return pl.when(_given_id(mapping.event_id).is_null()).then("event_id").otherwise(said)
 
 
 def _factor(origin: Origin | None) -> pl.Expr | None:

@@ -42,11 +42,10 @@ def field_text(origin: Origin, prefix: str) -> pl.Expr:
     text = text.replace("", None)
     if origin.default is not None:
         text = text.fill_null(origin.default)
-    if isinstance(origin.multiply, Rates):
-        unit = _stripped(prefix + origin.multiply.path)
-        lost = pl.concat_str(
-            text, pl.lit(" in "), unit.fill_null("(nothing)"), pl.lit(", which has no factor")
-        )
+    known = factor(origin, prefix)
+    if isinstance(origin.multiply, Rates) and known is not None:
+        unit = _stripped(prefix + origin.multiply.path).fill_null("(nothing)")
+        lost = pl.concat_str(text, pl.lit(" in "), unit, pl.lit(", which has no factor"))
         text = pl.when(known.is_not_null()).then(text).otherwise(lost)
     return text
 

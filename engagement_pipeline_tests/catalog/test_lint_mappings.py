@@ -131,8 +131,8 @@ def test_a_source_brings_events_along(tmp_path: Path) -> None:
     files = {"sources/web.yaml": text, "sources/other.yaml": other}
     assert said(catalog(tmp_path, files)) == [
         (
-            "sources/web.yaml:10: event 'form_sent' is declared otherwise in the plan of sources/other.yaml:10; "
-            "declare it in events.yaml, which counts before both"
+            "sources/web.yaml:10: event 'form_sent' is declared otherwise in the plan of "
+            "sources/other.yaml:10; declare it in events.yaml, which counts before both"
         )
     ]
     settled = FILES["events.yaml"] + "  form_sent: {channel: support}\n"
@@ -143,7 +143,7 @@ def test_a_brought_property_has_one_type_too(tmp_path: Path) -> None:
     text = WEB + "plan: {form_sent: {channel: web, properties: {level: text}}}\n"
     assert said(catalog(tmp_path, {"sources/web.yaml": text})) == [
         (
-            "sources/web.yaml:9: property 'level' is text here and integer in 'course_watched' (events.yaml:5); "
-            "a property has one type in all events"
+            "sources/web.yaml:9: property 'level' is text here and integer in 'course_watched' "
+            "(events.yaml:5); a property has one type in all events"
         )
     ]

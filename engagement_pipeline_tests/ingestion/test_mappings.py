@@ -320,6 +320,15 @@ def test_content_ids_of_elements_are_stable_and_repeats_stay_apart() -> None:
     assert ids(source, view(2), row, batch="other") == [one, two]
 
 
+def test_the_content_may_be_the_id_of_rows_without_one() -> None:
+    source = of({**VIEW, "event_id": {"path": "id", "default": "content"}})
+    plain = {key: value for key, value in view().items() if key != "id"}
+    given, content, again = ids(source, view(1), plain, plain)
+    assert given == "e1"
+    assert (len(content), again) == (32, f"{content}-2")
+    assert ids(source, plain, batch="other") == [content]
+
+
 @pytest.mark.parametrize("given", [True, False])
 def test_two_mappings_of_one_row_do_not_share_an_id(given: bool) -> None:
     two = [{**VIEW}, {**ORDER, "occurred_at": "paid_at"}]
