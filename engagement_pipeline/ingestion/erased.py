@@ -11,7 +11,7 @@ short word or number stand everywhere with other meanings: those count only wher
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from engagement_pipeline.ingestion.canonical import NO_ID
 from engagement_pipeline.ingestion.routing import FROM, PLACE, mappings_of, read_rows
 from engagement_pipeline.ingestion.values import field_text
 from engagement_pipeline.storage.rewriting import Change, Changed
+from engagement_pipeline.storage.spelling import either, spellings, within_text
 from engagement_pipeline.storage.tables import PEOPLE_COLUMNS
 from engagement_pipeline.storage.tombstones import Tombstones
 
@@ -31,8 +32,6 @@ TELLING = 6
 """Characters from which on an id is taken for one wherever it stands; a mix of letters and digits, from 3."""
 ERASED = "erased"
 JSON_COLUMNS = ("raw", "properties")
-BEFORE, AFTER = r"(?<![\w.@+-])", r"(?![\w@+-])(?!\.\w)"
-"""Where an id within longer text begins and ends: `ada-7` is not in `ada-71`, nor in `x.ada-7`."""
 STRINGS = r'"(?:[^"\\]|\\.)*"'
 NUMBERS = r"[:\[,]\s*\d+"
 
@@ -55,38 +54,44 @@ class Names:
         return sorted(filter(telling, self.ids), key=lambda each: (-len(each), each))
 
     @cached_property
-    def spellings(self) -> list[str]:
+    def written(self) -> list[str]:
         """How any of the ids may stand in JSON."""
-        return sorted({spelt for each in self.ids for spelt in _spelt(each)})
+        return sorted({spelt for each in self.ids for spelt in spellings(each)})
 
     def named_in(self, text: pl.Expr) -> pl.Expr:
         """Whether text may name one of the telling ids."""
-        spelt = sorted({each for name in self.telling for each in _spelt(name)})
-        return _contains(text, spelt)
-
-    def named(self, text: str) -> bool:
-        """Whether text names one of the telling ids, as such or in JSON's spelling."""
-        return bool(self.telling) and self.out_of_json(text) != text
+        return _contains(text, sorted({spelt for each in self.telling for spelt in spellings(each)}))
 
     @cached_property
     def mention(self) -> re.Pattern[str]:
         """A telling id, as such or within longer text."""
-        return re.compile(_either(self.telling, BEFORE, AFTER), re.IGNORECASE)
+        return re.compile(within_text(self.telling), re.IGNORECASE)
 
     @cached_property
     def values(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
         """A telling id as a whole text, and as a whole number, of JSON."""
         return _as_values(self.telling)
 
-    def out_of_json(self, text: str, also: Collection[str] = ()) -> str:
-        """JSON text without the ids; `also`: short ones that are known to stand in it."""
+    def out_of_json(self, text: str, also: Collection[str] = (), keep: Collection[str] = ()) -> str:
+        """JSON text without the ids. `also`: short ones that are known to stand in it; `keep`: ids of others,
+        which may hold one of them as a part."""
         for texts, numbers in [self.values, *([_as_values(also)] if also else [])]:
             text = numbers.sub("null", texts.sub(_no_value, text))
-        return self.out_of_text(text)
+        return self.out_of_text(text, keep)
 
-    def out_of_text(self, text: str) -> str:
+    def named(self, text: str, keep: Collection[str] = ()) -> bool:
+        """Whether text names one of the telling ids otherwise than as a part of ids of others."""
+        return bool(self.telling) and self.out_of_json(text, (), keep) != text
+
+    def out_of_text(self, text: str, keep: Collection[str] = ()) -> str:
         """Text without the telling ids."""
-        return self.mention.sub(ERASED, text) if self.telling else text
+        if not self.telling:
+            return text
+        if not keep or not any(map(self.mention.search, keep)):
+            return self.mention.sub(ERASED, text)
+        others = {spelt for each in keep for spelt in spellings(each)}
+        pattern = rf"(?P<keep>(?<!\w){either(others)}(?!\w))|{self.mention.pattern}"
+        return re.sub(pattern, lambda match: match["keep"] or ERASED, text, flags=re.IGNORECASE)
 
 
 def change_of(columns: pl.Schema, ids: frozenset[str], source: Source | None) -> Change | None:
@@ -129,12 +134,19 @@ def without(rows: pl.DataFrame, names: Names, source: Source | None) -> Changed:
     asked = pl.col("id").is_in(sorted(names.ids))
     owned, elses = found.owners.filter(asked), found.owners.filter(~asked)
     linked = found.others.filter(asked)
+    keep = _by_place(pl.concat([elses, found.others.filter(~asked)]))
+    named = [names.named(text, keep.get(at, ())) for at, text in enumerate(near["raw"])]
     places = pl.Series(range(near.height), dtype=pl.UInt32)
     mine = places.is_in(pl.concat([owned[PLACE], linked[PLACE]]).implode())
-    mine = mine | pl.Series([names.named(text) for text in near["raw"]], dtype=pl.Boolean)
+    mine = mine | pl.Series(named, dtype=pl.Boolean)
     gone = mine & ~places.is_in(elses[PLACE].implode())
-    texts, redacted = _texts_of_others(near["raw"], mine & ~gone, pl.concat([owned, linked]), names)
-    kept = near.with_columns(texts).filter(~gone)
+    short = _by_place(pl.concat([owned, linked]))
+    texts = near["raw"].to_list()
+    for at in (mine & ~gone).arg_true():
+        texts[at] = names.out_of_json(texts[at], short.get(at, ()), keep.get(at, ()))
+    new = pl.Series("raw", texts, dtype=pl.String)
+    redacted = int(new.ne_missing(near["raw"]).sum())
+    kept = near.with_columns(new).filter(~gone)
     if kept.height == near.height and not redacted:
         return Changed(rows, 0)
     at = pl.int_range(pl.len(), dtype=pl.UInt32)
@@ -144,18 +156,11 @@ def without(rows: pl.DataFrame, names: Names, source: Source | None) -> Changed:
     return Changed(whole, int(gone.sum()), redacted)
 
 
-def _texts_of_others(
-    raw: pl.Series, wanted: pl.Series, found: pl.DataFrame, names: Names
-) -> tuple[pl.Series, int]:
-    """Raw text from which the ids were taken where wanted, and how many texts changed."""
-    short: dict[int, set[str]] = {}
-    for place, each in found.iter_rows():
-        short.setdefault(place, set()).add(each)
-    texts = raw.to_list()
-    for place in wanted.arg_true():
-        texts[place] = names.out_of_json(texts[place], short.get(place, ()))
-    new = pl.Series("raw", texts, dtype=pl.String)
-    return new, int(new.ne_missing(raw).sum())
+def _by_place(ids: pl.DataFrame) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = {}
+    for place, each in ids.iter_rows():
+        found.setdefault(place, set()).add(each)
+    return found
 
 
 @dataclass(frozen=True)
@@ -229,7 +234,7 @@ def _candidates(names: Names, source: Source | None) -> pl.Expr:
     origins = [each for mapping in mappings_of(source) for each in _id_origins(mapping)] if source else []
     if any(map(_makes_text, origins)):
         return pl.col("raw").is_not_null()
-    return _contains(pl.col("raw"), [*names.spellings, "\\u"])  # an escape may hide any letter
+    return _contains(pl.col("raw"), [*names.written, "\\u"])  # an escape may hide any letter
 
 
 def _id_origins(mapping: Mapping) -> list[Origin]:
@@ -263,37 +268,32 @@ def _redacted(rows: pl.DataFrame, columns: Sequence[str], names: Names) -> tuple
     """Rows whose texts no longer name the ids, and how many were changed."""
     if not names.telling or not columns:
         return rows, 0
+    own = rows.select(name for name in PEOPLE_COLUMNS if name in rows.columns)
     changed = pl.Series([False]).new_from_index(0, rows.height)
     for name in columns:
         hit = rows.select(names.named_in(pl.col(name))).to_series()
-        if hit.any():
-            clean = names.out_of_json if name in JSON_COLUMNS else names.out_of_text
-            texts = [clean(text) if near else text for text, near in zip(rows[name], hit, strict=True)]
-            new = pl.Series(name, texts, dtype=pl.String)
-            changed = changed | new.ne_missing(rows[name])
-            rows = rows.with_columns(new)
+        if not hit.any():
+            continue
+        texts = rows[name].to_list()
+        for at in hit.arg_true():
+            keep = [each for each in own.row(at) if each is not None] if own.width else []
+            clean = names.out_of_json(texts[at], (), keep) if name in JSON_COLUMNS else None
+            texts[at] = names.out_of_text(texts[at], keep) if clean is None else clean
+        new = pl.Series(name, texts, dtype=pl.String)
+        changed = changed | new.ne_missing(rows[name])
+        rows = rows.with_columns(new)
     return rows, int(changed.sum())
 
 
 # --- spelling -----------------------------------------------------------------------------------------
 
 
-def _spelt(person: str) -> set[str]:
-    """An id as it may stand between quotes in JSON."""
-    written = {json.dumps(person)[1:-1], json.dumps(person, ensure_ascii=False)[1:-1]}
-    return {person, *written, *(each.replace("/", "\\/") for each in written)}
-
-
-def _either(ids: Iterable[str], before: str, after: str) -> str:
-    spelt = sorted({each for name in ids for each in _spelt(name)}, key=lambda each: (-len(each), each))
-    return f"{before}(?:{'|'.join(map(re.escape, spelt)) or '(?!)'}){after}"
-
-
 def _as_values(ids: Collection[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     numbers = [each for each in ids if each.isdigit()]
+    texts = either(spelt for each in ids for spelt in spellings(each))
     return (
-        re.compile(_either(ids, '"', r'"(\s*:)?'), re.IGNORECASE),
-        re.compile(_either(numbers, r"(?<=[:\[,\s])", r"(?=\s*[,}\]])")),
+        re.compile(rf'"{texts}"(\s*:)?', re.IGNORECASE),
+        re.compile(rf"(?<=[:\[,\s]){either(numbers)}(?=\s*[,}}\]])"),
     )
 
 

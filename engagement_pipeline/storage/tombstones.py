@@ -118,7 +118,7 @@ def tombstones(database: Database, env: Mapping[str, str] | None = None) -> Tomb
     """All tombstones. Raises SettingsError when some were made with a key that is not at hand."""
     with database.read() as connection:
         rows = connection.execute(sa.select(TOMBSTONES)).all()
-        stored = dict(connection.execute(sa.select(KEYS.c.name, KEYS.c.key)).tuples().all()) if rows else {}
+        stored = {row.name: row.key for row in connection.execute(sa.select(KEYS))} if rows else {}
     keys = {name: key.encode() for name, key in stored.items()}
     given = (os.environ if env is None else env).get(VARIABLE)
     if given:

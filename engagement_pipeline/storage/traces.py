@@ -19,11 +19,11 @@ from polars.exceptions import PolarsError
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.named import rows_near
 from engagement_pipeline.storage.plain import files_below, read_bytes
+from engagement_pipeline.storage.spelling import spellings, within_text
 from engagement_pipeline.storage.tables import PEOPLE_COLUMNS
 
 SQLITE = b"SQLite format 3\x00"
 PARQUET, ARROW = b"PAR1", b"ARROW1"
-WORD = r"[\w@+-]"
 
 
 class Search:
@@ -35,9 +35,8 @@ class Search:
     def __init__(self, ids: Collection[str], short: Collection[str] = ()) -> None:
         self.ids = sorted(set(ids) - set(short))
         self.people = sorted(set(ids))
-        self.spelt = sorted({spelling for each in self.ids for spelling in _spellings(each)})
-        either = "|".join(re.escape(each) for each in sorted(self.spelt, key=lambda each: -len(each)))
-        pattern = rf"(?<![\w.@+-])(?:{either or '(?!)'})(?!{WORD})(?!\.\w)"
+        self.spelt = sorted({spelling for each in self.ids for spelling in spellings(each)})
+        pattern = within_text(self.ids)
         self._text = re.compile(pattern, re.IGNORECASE)
         self._bytes = re.compile(pattern.encode(), re.IGNORECASE)
 
@@ -67,11 +66,6 @@ class Search:
                 if any(map(self.in_text, near.unique())):
                     return True
         return False
-
-
-def _spellings(person: str) -> set[str]:
-    escaped = person.encode("unicode_escape").decode()
-    return {person, escaped, person.replace('"', '\\"'), person.replace("/", "\\/")}
 
 
 def _as_text(column: pl.Series) -> pl.Series | None:
@@ -133,11 +127,15 @@ def _in_value(value: object, search: Search) -> bool:
 
 
 def in_database(database: Database, search: Search) -> Iterator[str]:
-    """Tables of the database in which one of the ids stands, and its files where bytes of them are left."""
+    """Tables of the database in which one of the ids stands, and its files where deleted rows left bytes."""
     with database.read() as connection:
         yield from in_tables(connection, search)
+        # Values stand in the file without anything between them, so an id that is part of a longer one can
+        # only be told apart in rows: bytes are asked for those that no row holds, not even as a part.
+        part = {each for each in search.ids if any(True for _ in rows_near(connection, spellings(each)))}
     for path in database.files:
-        if search.in_bytes(path.read_bytes()):
+        content = path.read_bytes()
+        if any(spelt.encode() in content for each in set(search.ids) - part for spelt in spellings(each)):
             yield f"the bytes of {path.name}"
 
 
