@@ -5,8 +5,9 @@ Here: the columns conditions on events and on people can see. Not here: parsing 
 """
 
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
-from engagement_pipeline.catalog.specs import Catalog, Event, PropertyType
+from engagement_pipeline.catalog.specs import Catalog, Channel, Event, PropertyType
 
 CANONICAL: dict[str, PropertyType] = {
     "channel": "text",
@@ -31,13 +32,15 @@ def columns_of_events(events: Iterable[Event]) -> dict[str, PropertyType]:
 
 
 def profile_columns(catalog: Catalog) -> dict[str, PropertyType]:
-    """What a score's `applies_to` may name: `profile.<fact>`."""
+    """What a score's `applies_to` may name: `profile.<fact>`, and of every channel `consent.` and
+    `reachable.`."""
     return columns_of_people(profile=catalog.profile_columns)
 
 
 def person_columns(catalog: Catalog) -> dict[str, PropertyType]:
     """What a segment's `where` and a variant's `when` may name: `score.`, `points.`, `band.` and `state.` of
-    every score, `profile.` of every declared fact, `segment.` of every segment."""
+    every score, `profile.` of every declared fact, `consent.` (in, out, null for never said) and `reachable.`
+    (never null) of every channel, `segment.` of every segment."""
     return columns_of_people(catalog.profile_columns, catalog.scores, catalog.segments)
 
 
@@ -54,5 +57,7 @@ def columns_of_people(
     return {
         **{f"{part}.{score}": kind for score in scores for part, kind in of_score.items()},
         **{f"profile.{name}": kind for name, kind in profile.items()},
+        **{f"consent.{channel}": "text" for channel in get_args(Channel)},
+        **{f"reachable.{channel}": "boolean" for channel in get_args(Channel)},
         **{f"segment.{name}": "boolean" for name in segments},
     }

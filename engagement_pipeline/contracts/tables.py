@@ -36,7 +36,7 @@ def schema_for(table: str, catalog: Catalog) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(
         columns,
         checks=[rule(label, holds) for label, holds in rules.items()],
-        unique=list(grain),
+        unique=list(grain) or None,
         strict=True,
         name=table,
     )
@@ -100,16 +100,66 @@ def _conflicts(_name: str, _catalog: Catalog) -> Contract:
     return schema, ["event_id", "occurred_at", "content_hash"], set(schema) - set(_CLAIM), {}
 
 
-def _persons(_name: str, catalog: Catalog) -> Contract:
-    schema = frames.person_schema(catalog)
-    facts = [name for name, kind in catalog.profile_columns.items() if kind == "number"]
-    following = pl.col("valid_from").shift(-1).over("person_id", order_by="valid_from")
+def _profiles(name: str, catalog: Catalog) -> Contract:
+    schema = frames.profile_schema(catalog.sources[name])
+    needed = {"batch", "row_number", "person_id", "observed_at"}
+    facts = [fact for fact, kind in catalog.sources[name].columns.items() if kind == "number"]
     rules = {
         "person_id: said": _said("person_id"),
+        **{f"{fact}: finite": pl.col(fact).is_finite() for fact in facts},
+    }
+    return schema, [], set(schema) - needed, rules
+
+
+def _identities(_name: str, _catalog: Catalog) -> Contract:
+    rules = {
+        "alias: said": _said("alias"),
+        "person_id: said": _said("person_id"),
+        "alias: another id than the person's": pl.col("alias") != pl.col("person_id"),
+    }
+    return frames.IDENTITIES, ["batch", "alias", "person_id", "merges"], [], rules
+
+
+def _aliases(_name: str, _catalog: Catalog) -> Contract:
+    rules = {
+        "alias: another id than the person's": pl.col("alias") != pl.col("person_id"),
+        **_periods("alias"),
+    }
+    return frames.ALIASES, ["alias", "valid_from"], ["valid_to"], rules
+
+
+def _consents(_name: str, _catalog: Catalog) -> Contract:
+    rules = {
+        "person_id: said": _said("person_id"),
+        "channel: known": pl.col("channel").is_in(list(get_args(Channel))),
+        "state: in or out": pl.col("state").is_in(["in", "out"]),
+        **_periods("person_id", "channel"),
+    }
+    grain = ["person_id", "channel", "valid_from"]
+    return frames.CONSENTS, grain, ["event_id", "valid_to"], rules
+
+
+def _held(_name: str, _catalog: Catalog) -> Contract:
+    return frames.HELD, ["as_of"], [], {}
+
+
+def _periods(*whose: str) -> Rules:
+    """Periods end after they begin and before the next one does."""
+    following = pl.col("valid_from").shift(-1).over(whose, order_by="valid_from")
+    return {
         "valid_to: after valid_from": pl.col("valid_to") > pl.col("valid_from"),
         "valid_to: before the next period": pl.when(following.is_not_null()).then(
             (pl.col("valid_to") <= following).fill_null(False)
         ),
+    }
+
+
+def _persons(_name: str, catalog: Catalog) -> Contract:
+    schema = frames.person_schema(catalog)
+    facts = [name for name, kind in catalog.profile_columns.items() if kind == "number"]
+    rules = {
+        "person_id: said": _said("person_id"),
+        **_periods("person_id"),
         **{f"{name}: finite": pl.col(name).is_finite() for name in facts},
     }
     return schema, ["person_id", "valid_from"], {"valid_to", *catalog.profile_columns}, rules
@@ -204,7 +254,12 @@ _KINDS: Mapping[str, Callable[[str, Catalog], Contract]] = {
     "rejected": _rejected,
     "events": _events,
     "conflicts": _conflicts,
+    "profiles": _profiles,
+    "identities": _identities,
+    "aliases": _aliases,
     "persons": _persons,
+    "consents": _consents,
+    "held": _held,
     "daily_measures": _daily_measures,
     "measure_coverage": _measure_coverage,
     "points": _points,

@@ -16,6 +16,7 @@ from engagement_pipeline.catalog.specs import Campaign, Catalog
 from engagement_pipeline.core.frames import AUDIENCES
 from engagement_pipeline.core.text import filled
 
+NO_CONSENT = "no_consent"
 NO_VARIANT = "no_variant"
 HOLDOUT = "holdout"
 
@@ -38,6 +39,7 @@ class CampaignPlan:
     """Draws the holdout; the project's name, so that two projects hold out different people."""
     include: tuple[str, ...]
     exclude: tuple[str, ...]
+    channel: str
     variants: tuple[PlannedVariant, ...]
     holdout: float
 
@@ -45,7 +47,8 @@ class CampaignPlan:
     def columns(self) -> frozenset[str]:
         """The facts it reads."""
         segments = {f"segment.{name}" for name in (*self.include, *self.exclude)}
-        return frozenset(segments.union(*(v.when.columns for v in self.variants if v.when is not None)))
+        conditions = (v.when.columns for v in self.variants if v.when is not None)
+        return frozenset({f"reachable.{self.channel}"} | segments.union(*conditions))
 
 
 def plan_campaign(campaign: Campaign, catalog: Catalog) -> CampaignPlan:
@@ -56,6 +59,7 @@ def plan_campaign(campaign: Campaign, catalog: Catalog) -> CampaignPlan:
         salt=catalog.project.project,
         include=tuple(campaign.audience.include),
         exclude=tuple(campaign.audience.exclude),
+        channel=campaign.channel,
         variants=tuple(
             PlannedVariant(v.label, v.message, None if v.when is None else parse(v.when, columns))
             for v in campaign.variants
@@ -67,9 +71,10 @@ def plan_campaign(campaign: Campaign, catalog: Catalog) -> CampaignPlan:
 def decide(facts: pl.LazyFrame, plan: CampaignPlan, as_of: date) -> pl.LazyFrame:
     """`frames.AUDIENCES`: a row per member of any included segment, in no order.
 
-    The first reason against sending is the only one: `excluded: <segment>` in the order declared,
-    `no_variant`, and of those who are left `holdout`. Who matches no variant has none; everybody else has
-    the one they get or would have got. facts: `facts.facts` with `plan.columns`.
+    The first reason against sending is the only one: `no_consent` (not reachable on the campaign's channel,
+    which no campaign may overrule), `excluded: <segment>` in the order declared, `no_variant`, and of those
+    who are left `holdout`. Who matches no variant has none; everybody else has the one they get or would have
+    got. facts: `facts.facts` with `plan.columns`.
     """
     candidates = facts.filter(pl.any_horizontal(pl.col(f"segment.{name}") for name in plan.include))
     number = pl.lit(None, dtype=pl.Int64)
@@ -85,6 +90,7 @@ def decide(facts: pl.LazyFrame, plan: CampaignPlan, as_of: date) -> pl.LazyFrame
     )
     for name in reversed(plan.exclude):
         reason = pl.when(pl.col(f"segment.{name}")).then(pl.lit(excluded(name))).otherwise(reason)
+    reason = pl.when(pl.col(f"reachable.{plan.channel}")).then(reason).otherwise(pl.lit(NO_CONSENT))
     return (
         candidates.with_columns(number=number)
         .with_columns(reason=reason)
@@ -104,7 +110,8 @@ def decide(facts: pl.LazyFrame, plan: CampaignPlan, as_of: date) -> pl.LazyFrame
 
 def held_out(salt: str, campaign: str, share: float) -> pl.Expr:
     """Whether `person_id` belongs to the campaign's control group: the same answer on every date and machine,
-    and a larger share keeps everybody the smaller one held out."""
+    and a larger share keeps everybody the smaller one held out. Of two ids that became one person the
+    surviving one's draw holds from then on."""
     text = plh.concat_str(pl.lit(f"{salt}:{campaign}:"), pl.col("person_id"))
     draw = text.chash.sha2_256().str.head(8).str.to_integer(base=16, dtype=pl.Int64)
     return draw < pl.lit(int(share * 2**32), dtype=pl.Int64)
@@ -117,7 +124,8 @@ def excluded(segment: str) -> str:
 
 def waterfall(audience: pl.LazyFrame, plan: CampaignPlan) -> pl.DataFrame:
     """`step`, `people`: `candidates`, then what became of them, steps without people included:
-    `excluded: <segment>`…, `no_variant`, `holdout`, `send: <variant>`… These add up to the candidates.
+    `no_consent`, `excluded: <segment>`…, `no_variant`, `holdout`, `send: <variant>`… These add up to the
+    candidates.
 
     Raises ValueError where they do not. audience: rows of `frames.AUDIENCES`.
     """
@@ -128,7 +136,8 @@ def waterfall(audience: pl.LazyFrame, plan: CampaignPlan) -> pl.DataFrame:
         .alias("step")
     )
     counted = dict(audience.group_by(step).agg(pl.len()).collect().iter_rows())
-    steps = [*map(excluded, plan.exclude), NO_VARIANT, HOLDOUT, *(f"send: {v.label}" for v in plan.variants)]
+    sent = [f"send: {variant.label}" for variant in plan.variants]
+    steps = [NO_CONSENT, *map(excluded, plan.exclude), NO_VARIANT, HOLDOUT, *sent]
     if unknown := counted.keys() - set(steps):
         raise ValueError(
             f"the audience of {plan.name} has decisions that its definition does not know: "

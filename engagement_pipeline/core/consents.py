@@ -57,8 +57,8 @@ def said_in_events(events: pl.LazyFrame, says: dict[str, str], source: str) -> p
 def said_in_profiles(snapshots: pl.LazyFrame, channels: Iterable[str], source: str) -> pl.LazyFrame:
     """`STATEMENTS` of a source's profiles: each time that a row says something else than the one before.
 
-    snapshots: `person_id`, `observed_at` and for each of the channels a Boolean `consent.<channel>`; null says
-    nothing.
+    snapshots: `person_id`, `observed_at` and for each of the channels a Boolean `consent.<channel>`; null
+    says nothing.
     """
     found = [STATEMENTS.to_frame().lazy()]
     for channel in channels:
@@ -86,8 +86,8 @@ def said_in_profiles(snapshots: pl.LazyFrame, channels: Iterable[str], source: s
 
 
 def consents(statements: pl.LazyFrame, aliases: pl.DataFrame, timezone: str) -> pl.LazyFrame:
-    """`frames.CONSENTS`: a row per person, channel and period of one state, with the statement that brought it
-    about, sorted by `person_id`, `channel`, `valid_from`.
+    """`frames.CONSENTS`: a row per person, channel and period of one state, with the statement that brought
+    it about, sorted by `person_id`, `channel`, `valid_from`.
 
     statements: `STATEMENTS`. aliases: `frames.ALIASES`. Days are those of `timezone`; what held at the end of
     a day counts for it. Who became one with another has rows of their own until then.
@@ -130,9 +130,9 @@ def with_consents(
 ) -> pl.LazyFrame:
     """The people with the `consent.` and `reachable.` columns asked for, others left as they are.
 
-    `consent.<channel>` is `in`, `out` or null for who never said. `reachable.<channel>` is never null: whether
-    they did not opt out, and on the channels of `opt_in_needed` whether they opted in. people: a row per
-    `person_id`. held: rows of `frames.CONSENTS`, one per person and channel.
+    `consent.<channel>` is `in`, `out` or null for who never said. `reachable.<channel>` is never null:
+    whether they did not opt out, and on the channels of `opt_in_needed` whether they opted in. people: a row
+    per `person_id`. held: rows of `frames.CONSENTS`, one per person and channel.
     """
     wanted = sorted({column.partition(".")[2] for column in columns if column.partition(".")[0] in PARTS})
     if not wanted:

@@ -8,16 +8,19 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
+from engagement_pipeline.core.consents import PARTS as CONSENT_PARTS
 from engagement_pipeline.core.exact import in_points
 
 SCORE_PARTS = ("score", "points", "band", "state")
 
 
 def profile_facts(people: pl.LazyFrame, columns: Collection[str]) -> pl.LazyFrame:
-    """`person_id` and the `profile.` columns asked for. people: `people.as_of` a date."""
+    """`person_id` and the `profile.`, `consent.` and `reachable.` columns asked for. people: `people.as_of` a
+    date, for the last two with the columns of `consents.with_consents`."""
     wanted = sorted(column for column in columns if column.startswith("profile."))
+    said = sorted(column for column in columns if column.partition(".")[0] in CONSENT_PARTS)
     return people.select(
-        "person_id", *(pl.col(column.removeprefix("profile.")).alias(column) for column in wanted)
+        "person_id", *(pl.col(column.removeprefix("profile.")).alias(column) for column in wanted), *said
     )
 
 
@@ -27,7 +30,7 @@ def facts(
     scores: Mapping[str, pl.LazyFrame],
     segments: Mapping[str, pl.LazyFrame],
 ) -> pl.LazyFrame:
-    """`person_id` and the columns asked for, of everyone in `people` (`people.as_of` a date).
+    """`person_id` and the columns asked for, of everyone in `people` (see `profile_facts`).
 
     `score.s` and `points.s` are Float64 (points in points), `band.s` and `state.s` text, null for who has no
     row in that score; `segment.s` is never null. scores: `frames.SCORES`, segments: `frames.SEGMENTS`, of the

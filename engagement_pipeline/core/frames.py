@@ -6,7 +6,7 @@ Here: schemas, one per stored table, and what their numbers mean. Not here: rule
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Catalog, PropertyType
+from engagement_pipeline.catalog.specs import Catalog, PropertyType, Source
 
 UTC_MICROS = pl.Datetime("us", "UTC")
 
@@ -195,6 +195,7 @@ AUDIENCES = pl.Schema(
 
 
 DESCRIPTIONS = {
+    "alias": "The id that stands for the person.",
     "as_of": "The last day whose events count.",
     "band": "Named interval of the scale that holds the score.",
     "batch": "SHA-256 of the file that brought the row.",
@@ -206,6 +207,7 @@ DESCRIPTIONS = {
     "and the points (in ten-thousandths) that age took and that remain.",
     "decision": "send, hold_out or suppress.",
     "definition": "Digest of the definition that made the row.",
+    "digest": "Of what held on the date.",
     "effective_from": "First as-of date that is read against this population.",
     "event": "Name in the tracking plan.",
     "event_date": "Calendar day of occurred_at in the project's time zone.",
@@ -218,8 +220,10 @@ DESCRIPTIONS = {
     "security_gateway; null for persons.",
     "measure": "Id of the daily quantity.",
     "measures_version": "Digest of the day's measures that this row was written for.",
+    "merges": "Whether both ids are known persons; otherwise the alias is an anonymous id.",
     "message": "What is sent, or would have been.",
     "message_id": "The message that the source names.",
+    "observed_at": "When the source said so (UTC).",
     "occurred_at": "When it happened (UTC).",
     "person_id": "The person.",
     "persons": "How many people had exactly these points.",
@@ -235,6 +239,8 @@ DESCRIPTIONS = {
     "rule": "The rule that the row broke.",
     "score": "On the definition's scale; null when unscored.",
     "session_id": "The visit that the source names.",
+    "since": "The version of the table that first held it.",
+    "source": "Who said so.",
     "state": "scored, inactive (nothing in the window), unscored (does not apply) or provisional.",
     "unit": "What value is counted in.",
     "valid_from": "First day on which these facts held.",
@@ -263,3 +269,20 @@ def person_schema(catalog: Catalog) -> pl.Schema:
     """Columns of `persons`: one row per person and period, then the declared profile facts."""
     facts = {name: POLARS_TYPES[kind] for name, kind in catalog.profile_columns.items()}
     return pl.Schema({**PERSON_BASE, **facts})
+
+
+def profile_schema(source: Source) -> pl.Schema:
+    """Columns of `profiles/<source>`: where a row came from, whom and when it speaks of, the declared facts,
+    and `consent.<channel>` for every mapped consent."""
+    facts = {name: POLARS_TYPES[kind] for name, kind in source.columns.items()}
+    consents = source.profiles.consents if source.profiles else {}
+    return pl.Schema(
+        {
+            "batch": pl.String(),
+            "row_number": pl.Int64(),
+            "person_id": pl.String(),
+            "observed_at": UTC_MICROS,
+            **facts,
+            **{f"consent.{channel}": pl.Boolean() for channel in consents},
+        }
+    )

@@ -15,6 +15,7 @@ The canonical id of those who are one is, of the ids known by then: no anonymous
 then one that was never merged away; then the one heard of first; then the smallest.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -97,8 +98,11 @@ def resolve(frame: pl.LazyFrame, aliases: pl.LazyFrame, as_of: date) -> pl.LazyF
     return _mapped(frame, known_on(aliases, as_of))
 
 
-def stitched(daily: pl.LazyFrame, aliases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """Daily measures by canonical person as known on `as_of`: one row per person, day and measure again.
+def stitched(
+    daily: pl.LazyFrame, aliases: pl.LazyFrame, as_of: date, measures: Sequence[str]
+) -> pl.LazyFrame:
+    """These daily measures by canonical person as known on `as_of`: one row per person, day and measure
+    again.
 
     Quantities are counts and sums of hundredths, which add up over ids; a measure that counts distinct things
     could not be stitched this way. daily: `frames.DAILY_MEASURES`, returned as it is when nobody has an alias
@@ -107,6 +111,7 @@ def stitched(daily: pl.LazyFrame, aliases: pl.LazyFrame, as_of: date) -> pl.Lazy
     known = known_on(aliases, as_of).collect()
     if known.is_empty():
         return daily
+    daily = daily.filter(pl.col("measure").is_in(measures))
     # Only those with an alias are added up anew; the others' rows pass as they are.
     concerned = pl.concat([known["alias"], known["person_id"]]).unique().to_frame("person_id").lazy()
     regrouped = (
@@ -121,8 +126,8 @@ def stitched(daily: pl.LazyFrame, aliases: pl.LazyFrame, as_of: date) -> pl.Lazy
 
 
 def memberships(aliases: pl.LazyFrame) -> pl.LazyFrame:
-    """Which ids made up which person when: `id`, `person_id`, `since`, `until` (Date, null: still), of every id
-    that ever was an alias or had one, without gaps from `BEGINNING` on. aliases: `frames.ALIASES`."""
+    """Which ids made up which person when: `id`, `person_id`, `since`, `until` (Date, null: still), of every
+    id that ever was an alias or had one, without gaps from `BEGINNING` on. aliases: `frames.ALIASES`."""
     other = aliases.select(
         pl.col("alias").alias("id"),
         "person_id",

@@ -54,8 +54,9 @@ def persons(
     snapshots: by source, `person_id`, `observed_at` (UTC µs) and the facts that it declares. first_events:
     `FIRST_EVENT`. aliases: `frames.ALIASES`.
     The last snapshot of a calendar day in `timezone` counts for that day (of several at one instant the
-    greatest), the first one of an id in a source from `start`, until the next. Of ids that are one person, from
-    the day on which they are, a fact is the newest that one of them has in the first source that knows it.
+    greatest), the first one of an id in a source from `start`, until the next. Of ids that are one person,
+    from the day on which they are, a fact is the newest that one of them has in the first source that knows
+    it.
     `first_seen` is the first day with a snapshot or an event of an id that is the person by then.
     """
     aliases = ALIASES.to_frame() if aliases is None else aliases
@@ -114,7 +115,7 @@ def _said(fact: str, source: str) -> str:
 
 
 def _daily(snapshot: pl.LazyFrame, columns: list[str], start: date, timezone: str) -> pl.LazyFrame:
-    """A row per id and day: `id`, `observed_at`, `observed_on`, `day` (from which it counts) and the facts."""
+    """A row per id and day: `id`, `observed_at`, `observed_on`, `day` (it counts from) and the facts."""
     on = pl.col("observed_at").dt.convert_time_zone(timezone).dt.date()
     first = on.min().over("person_id")
     return (
@@ -142,8 +143,11 @@ def _moments(
     found = [known.select("id", pl.min_horizontal("first_seen", pl.lit(start)).alias("day"))]
     for source, frame in daily.items():
         found.append(frame.select("id", "day"))
-        for days in sorted({fact.fresh_for for fact in facts.values() if source in fact.sources} - {None}):
-            found.append(frame.select("id", pl.col("observed_on").dt.offset_by(f"{days}d").alias("day")))
+        lasting = {fact.fresh_for for fact in facts.values() if fact.fresh_for and source in fact.sources}
+        found += [
+            frame.select("id", pl.col("observed_on").dt.offset_by(f"{days}d").alias("day"))
+            for days in sorted(lasting)
+        ]
     return pl.concat(found).unique()
 
 

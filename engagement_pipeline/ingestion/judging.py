@@ -11,10 +11,10 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Source
 from engagement_pipeline.contracts.events import split
-from engagement_pipeline.core.frames import IDENTITIES, REJECTED, event_schema
+from engagement_pipeline.core.frames import IDENTITIES, REJECTED, event_schema, profile_schema
 from engagement_pipeline.ingestion.canonical import candidates, event_origins
 from engagement_pipeline.ingestion.identities import alias_reads, identities_in
-from engagement_pipeline.ingestion.profiles import profile_reads, profile_schema, snapshots_in
+from engagement_pipeline.ingestion.profiles import profile_reads, snapshots_in
 from engagement_pipeline.ingestion.routing import Reads, Rows, read_rows
 
 
@@ -24,7 +24,7 @@ class Judged(NamedTuple):
     events: pl.DataFrame
     """Valid events, columns of `frames.event_schema`; exploded rows give several with one `row_number`."""
     profiles: pl.DataFrame
-    """Columns of `profiles.profile_schema`: `batch`, `row_number`, `person_id`, `observed_at`, the facts,
+    """Columns of `frames.profile_schema`: `batch`, `row_number`, `person_id`, `observed_at`, the facts,
     and `consent.<channel>` for every channel that the mapping says something of."""
     identities: pl.DataFrame
     """Columns of `frames.IDENTITIES`."""

@@ -12,7 +12,7 @@ import polars as pl
 from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, Origin, ProfileMapping, Source
 from engagement_pipeline.contracts.rules import failures, rule
-from engagement_pipeline.core.frames import POLARS_TYPES, REJECTED, UTC_MICROS
+from engagement_pipeline.core.frames import REJECTED, profile_schema
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import NO_ID, TEXT
 from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
@@ -71,25 +71,6 @@ def snapshots_in(taken: Rows, catalog: Catalog) -> SplitProfiles:
     return SplitProfiles(
         rows.filter(~bad).select(profile_schema(source).names()),
         pl.concat([REJECTED.to_frame(), *rejected]).sort("batch", "row_number", "rule"),
-    )
-
-
-def snapshot_schema(source: Source) -> pl.Schema:
-    """`person_id`, `observed_at` and the facts that a source declares."""
-    facts = {name: POLARS_TYPES[kind] for name, kind in source.columns.items()}
-    return pl.Schema({"person_id": pl.String(), "observed_at": UTC_MICROS, **facts})
-
-
-def profile_schema(source: Source) -> pl.Schema:
-    """`batch` and `row_number`, `snapshot_schema`, and `consent.<channel>` for every mapped consent."""
-    consents = source.profiles.consents if source.profiles else {}
-    where = {"batch": pl.String(), "row_number": pl.Int64()}
-    return pl.Schema(
-        {
-            **where,
-            **snapshot_schema(source),
-            **{CONSENT + channel: pl.Boolean() for channel in consents},
-        }
     )
 
 

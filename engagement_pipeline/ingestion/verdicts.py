@@ -32,7 +32,7 @@ class Verdict:
     ignored: int = 0
     """Rows that the source leaves out on purpose."""
     profiles: list[pl.DataFrame] = field(default_factory=list)
-    """Columns of `profiles.profile_schema`."""
+    """Columns of `frames.profile_schema`."""
     identities: list[pl.DataFrame] = field(default_factory=list)
     """Columns of `frames.IDENTITIES`."""
     days: set[date] = field(default_factory=set)

@@ -9,7 +9,7 @@ from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.assets.campaigns import campaign_assets
 from engagement_pipeline.orchestration.assets.ingestion import event_asset, landing_assets
 from engagement_pipeline.orchestration.assets.measures import measures_asset
-from engagement_pipeline.orchestration.assets.people import persons_asset
+from engagement_pipeline.orchestration.assets.people import people_assets
 from engagement_pipeline.orchestration.assets.places import place_spec
 from engagement_pipeline.orchestration.assets.scores import score_assets
 from engagement_pipeline.orchestration.assets.segments import segment_asset
@@ -54,7 +54,7 @@ def build_assets(bench: Workbench) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         assets.append(landing_assets(source, bench))
         if source.events:
             assets.append(event_asset(source, bench))
-    assets += [measures_asset(bench), persons_asset(bench)]
+    assets += [measures_asset(bench), *people_assets(bench)]
     for name, score in catalog.scores.items():
         assets += score_assets(score, bench.plans[name], bench)
     assets += [segment_asset(segment, bench) for segment in catalog.segments.values()]

@@ -240,5 +240,38 @@ def describe_persons(staged: pl.LazyFrame) -> Metadata:
     }
 
 
+def describe_aliases(staged: pl.LazyFrame, counts: Mapping[str, int]) -> Metadata:
+    """Who is who at the end, and how much was said of it. counts: `statements`, `merges`, `shared`."""
+    now = staged.filter(pl.col("valid_to").is_null())
+    found = now.select(ids=pl.len(), people=pl.col("person_id").n_unique()).collect().row(0, named=True)
+    return {
+        "ids of somebody else": found["ids"],
+        "people with several ids": found["people"],
+        "statements": counts["statements"],
+        "of them merges": counts["merges"],
+        "shared devices": counts["shared"],
+    }
+
+
+def describe_consents(staged: pl.LazyFrame) -> Metadata:
+    """How many people are in and out by channel, and because of what."""
+    now = staged.filter(pl.col("valid_to").is_null())
+    counted = (
+        now.group_by("channel")
+        .agg(opted_in=(pl.col("state") == "in").sum(), opted_out=(pl.col("state") == "out").sum())
+        .sort("channel")
+        .collect()
+    )
+    reasons = now.group_by("channel", "state", "reason").agg(people=pl.len())
+    by_reason = reasons.sort("channel", "state", "people", "reason", descending=[False, False, True, False])
+    return {
+        "consents": int(counted["opted_in"].sum()) + int(counted["opted_out"].sum()),
+        "by channel": markdown(markdown_table(("channel", "in", "out"), counted.iter_rows())),
+        "by reason": markdown(
+            markdown_table(("channel", "state", "because of", "people"), by_reason.collect().iter_rows())
+        ),
+    }
+
+
 def _points(value: int) -> str:
     return f"{value / POINT:,.1f}"

@@ -19,7 +19,10 @@ from engagement_pipeline.core.measures import SHADOW, shadows_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.segments import plan_segment
 from engagement_pipeline.orchestration.assets.measures import covered, event_sources
+from engagement_pipeline.orchestration.assets.people import consent_reads, people_inputs
+from engagement_pipeline.orchestration.assets.scores import asked_of
 from engagement_pipeline.orchestration.assets.segments import reads_of
+from engagement_pipeline.orchestration.held import held_since, noted
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.deliveries import delivered
 from engagement_pipeline.storage.tables import WHOLE, PartitionInfo, older
@@ -41,9 +44,9 @@ class DueDays(NamedTuple):
 def due_event_days(bench: Workbench, yesterday: date) -> DueDays:
     """Days whose events were landed or replayed after the day was last made, whose measures lag behind their
     events, and those in the windows of the newest scores that lack a measure: because nothing happened, which
-    then is known, or because a rule is new. Yesterday as well when a profile was landed after `persons` was
-    made, which is made along with any day. Never a day after today: events may claim to lie a little
-    ahead."""
+    then is known, or because a rule is new. Yesterday as well when something was landed that `persons`,
+    `aliases` or `consents` do not hold yet, which are made along with any day. Never a day after today:
+    events may claim to lie a little ahead."""
     project = bench.catalog.project
     newest = _newest(bench, yesterday)
     measured = bench.lake.partitions("daily_measures")
@@ -57,7 +60,7 @@ def due_event_days(bench: Workbench, yesterday: date) -> DueDays:
     ]
     lacking = _uncovered(bench, scored, shadows_of(bench.catalog))
     measures, events = set(lacking["event_date"]), set()
-    if newest.isoformat() not in measured or _persons_lag(bench):
+    if newest.isoformat() not in measured or _people_lag(bench):
         measures.add(newest)
     for source in event_sources(bench.catalog):
         table = f"events/{source}"
@@ -104,17 +107,27 @@ def _outdated(bench: Workbench, source: str, made: Mapping[str, PartitionInfo]) 
 
 def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
     """Of the last dates that the project restates, in order, those with points, scores or segments that are
-    missing or older than what they are made from, and which these are.
+    missing or older than what they are made from, and which these are. Of `persons`, `aliases` and `consents`
+    only what they hold of the date counts (see `held`).
 
     A date without points is due where the days in its window are measured: the newest always, another one
     from the first date on that the score was ever read as of.
     """
     newest = _newest(bench, yesterday)
     stored = cache(bench.lake.partitions)
-    reads = {
-        name: _tables(plan_segment(segment, bench.catalog).where.columns)
+    wheres = {
+        name: plan_segment(segment, bench.catalog).where.columns
         for name, segment in bench.catalog.segments.items()
     }
+    since = {table: held_since(bench, table) for table in people_inputs(bench.catalog)}
+
+    def held(day: date, *tables: str) -> dict[str, int]:
+        return {table: since[table][day] for table in tables if day in since.get(table, {})}
+
+    def people(day: date, columns: frozenset[str]) -> dict[str, int]:
+        asked = (read.table for read in consent_reads(bench.catalog, columns))
+        return held(day, "persons", *asked)
+
     days = _recent(bench, newest)
     lacking = _uncovered(bench, [(plan, day) for plan in bench.plans.values() for day in days])
     unmeasured = set(lacking.select("score", "as_of").unique().iter_rows())
@@ -124,12 +137,15 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
         for plan in bench.plans.values():
             points, scores = f"points/{plan.name}", f"scores/{plan.name}"
             if (plan.name, day) not in unmeasured and _begun(stored(points), day, newest):
-                _add(due, points, day, _window(stored("daily_measures"), plan, day), stored)
-            _add(due, scores, day, _versions([points], day, stored), stored, needs=[points])
-        for name, tables in reads.items():  # a segment stands after those it names
-            segment = f"segments/{name}"
+                versions = _window(stored("daily_measures"), plan, day) | held(day, "aliases")
+                _add(due, points, day, versions, stored)
+            versions = _versions([points], day, stored) | people(day, asked_of(plan))
+            _add(due, scores, day, versions, stored, needs=[points])
+        for name, columns in wheres.items():  # a segment stands after those it names
+            segment, tables = f"segments/{name}", _tables(columns)
             if tables or _begun(stored(segment), day, newest):
-                _add(due, segment, day, _versions(tables, day, stored), stored, needs=tables)
+                versions = _versions(tables, day, stored) | people(day, columns)
+                _add(due, segment, day, versions, stored, needs=tables)
         if due:
             found[day] = due
     return found
@@ -211,15 +227,16 @@ def _uncovered(
     )
 
 
-def _persons_lag(bench: Workbench) -> bool:
-    """Whether profiles were landed after `persons` was made."""
-    profiles = [name for name, source in bench.catalog.sources.items() if source.profiles]
-    stored = {table: bench.lake.partitions(table) for table in (f"landed/{name}" for name in profiles)}
-    # Not the table's own version: upkeep and erasures raise that, and bring nothing new.
-    landed = {
-        table: max(info.delta_version for info in infos.values()) for table, infos in stored.items() if infos
-    }
-    return bool(landed) and older(bench.lake.partitions("persons").get(WHOLE), landed)
+def _people_lag(bench: Workbench) -> bool:
+    """Whether a table about people was made before something that it is made from. Measures do not count:
+    they and `persons` are made together."""
+    for table, inputs in people_inputs(bench.catalog).items():
+        versions = bench.versions(each for each in inputs if each != "daily_measures")
+        if versions and older(bench.lake.partitions(table).get(WHOLE), versions):
+            return True
+        if not noted(bench, table):
+            return True
+    return False
 
 
 def _tables(columns: frozenset[str]) -> list[str]:

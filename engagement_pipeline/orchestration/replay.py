@@ -11,6 +11,8 @@ from rich.console import Console
 
 from engagement_pipeline.catalog.issues import did_you_mean
 from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.ingestion.people import people_tables
+from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.pending import contiguous, due_days_of, resting_on
@@ -45,7 +47,8 @@ def replay_source(
     before = _rejected(bench, source)
     config = {"replay": True, "dates": "" if dates is None else f"{dates[0]}..{dates[1]}"}
     with Runner(build_definitions(catalog, settings), catalog.project, console) as runner:
-        tables = [f"landed/{source}", f"rejected/{source}"]
+        of_people = people_tables(catalog.sources[source])
+        tables = [f"{kind}/{source}" for kind in ("landed", "rejected", *of_people)]
         runner.run(
             "Judge what was landed", "landing", only=tables, ops={f"land_{source}": {"config": config}}
         )
@@ -54,7 +57,9 @@ def replay_source(
         made = [f"events/{source}"] if catalog.sources[source].events else []
         for first, last in contiguous(days):
             label = f"Events and measures, {first} to {last}"
-            runner.run(label, "event_days", last, first, only=[*made, "daily_measures", "persons"])
+            runner.run(
+                label, "event_days", last, first, only=[*made, "daily_measures", *people_inputs(catalog)]
+            )
     console.print(f"rejected rows: {before} before, {_rejected(bench, source)} now")
     console.print(f"event days made anew: {in_words(days)}")
     console.print(restated_words(bench, days))

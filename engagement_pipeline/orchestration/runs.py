@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engagement_pipeline.catalog.specs import Catalog, Project
 from engagement_pipeline.orchestration.assets.measures import event_sources
+from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.assets.scores import frozen, lacks_reference
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
@@ -66,7 +67,8 @@ def run_all(
         label = f"Events and measures of {(last - first).days + 1} days"
         if not done(label, "event_days", last, first):
             # A source that failed keeps the events it had; the others' are measured.
-            done("Measures of what is stored", "event_days", last, first, ["daily_measures", "persons"])
+            rest = ["daily_measures", *people_inputs(catalog)]
+            done("Measures of what is stored", "event_days", last, first, rest)
         done(f"Scores and segments as of {last}", "refit", last, only=scored_tables(bench, last, refit))
         if catalog.campaigns:
             done(f"Audiences as of {last}", "campaigns", last)

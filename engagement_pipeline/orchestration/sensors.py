@@ -10,6 +10,7 @@ its inputs change.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import chain
 from time import monotonic
 
 import dagster as dg
@@ -163,6 +164,7 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
                 [sorted(bench.ledger.read_replays(name).items()) for name in event_sources(bench.catalog)],
                 sorted(bench.versions([f"landed/{name}" for name in bench.catalog.sources]).items()),
                 sorted(bench.versions([f"events/{name}" for name in event_sources(bench.catalog)]).items()),
+                sorted(bench.versions(chain.from_iterable(people_inputs(bench.catalog).values())).items()),
                 list(measures_of(bench.catalog)),
             ]
         )

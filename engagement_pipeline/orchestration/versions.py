@@ -17,15 +17,22 @@ from engagement_pipeline.core.segments import plan_segment
 
 
 def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, str]:
-    """Table -> code version, for `events/`, `persons`, `scores/`, `segments/` and `audiences/`."""
-    found = {f"scores/{name}": plan.definition for name, plan in plans.items()}
+    """Table -> code version, for `events/`, `aliases`, `persons`, `consents`, `scores/`, `segments/` and
+    `audiences/`."""
+    found: dict[str, str] = {}
     profiles = []
     for name, source in catalog.sources.items():
         if source.events:
             found[f"events/{name}"] = source_digest(source, catalog)
         if source.profiles or source.aliases:
             profiles.append(source_digest(source, catalog))
-    found["persons"] = hashlib.sha256("\n".join(profiles).encode()).hexdigest()[:12]
+    facts = {name: each.model_dump(mode="json") for name, each in catalog.project.people.facts.items()}
+    found["aliases"] = _hash(profiles)
+    found["persons"] = _hash([*profiles, *([repr(sorted(facts.items()))] if facts else [])])
+    found["consents"] = _hash([*profiles, repr(sorted(catalog.consent_events.items()))])
+    for name, plan in plans.items():
+        said = _reach(catalog, frozenset() if plan.applies_to is None else plan.applies_to.columns)
+        found[f"scores/{name}"] = _hash([plan.definition, *said]) if said else plan.definition
     reads = {name: plan_segment(segment, catalog).where.columns for name, segment in catalog.segments.items()}
 
     def of_segment(name: str) -> str:
@@ -38,7 +45,7 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
         parts = {column.partition(".")[::2] for column in columns}
         read = {found[f"scores/{name}"] for part, name in parts if part in SCORE_PARTS}
         read |= {of_segment(name) for part, name in parts if part == "segment"}
-        return hashlib.sha256("\n".join([own, *sorted(read)]).encode()).hexdigest()[:12]
+        return _hash([own, *sorted(read), *_reach(catalog, columns)])
 
     for name in catalog.segments:
         of_segment(name)
@@ -46,3 +53,13 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
         columns = plan_campaign(campaign, catalog).columns
         found[f"audiences/{name}"] = with_read(campaign_digest(campaign), columns)
     return found
+
+
+def _reach(catalog: Catalog, columns: Iterable[str]) -> list[str]:
+    """The channels on which an opt-in is needed, of those that the columns speak of."""
+    needed = {f"reachable.{channel}" for channel in catalog.project.people.opt_in_needed}
+    return sorted(needed.intersection(columns))
+
+
+def _hash(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -35,6 +35,11 @@ def _conflicts(name: str, catalog: Catalog) -> TableSpec:
     return TableSpec(name, frames.CONFLICTS, "event_date", order, PROVENANCE & set(frames.CONFLICTS))
 
 
+def _profiles(name: str, catalog: Catalog) -> TableSpec:
+    schema = frames.profile_schema(catalog.sources[name.partition("/")[2]])
+    return TableSpec(name, schema, "batch", ("row_number", "person_id"))
+
+
 def _persons(name: str, catalog: Catalog) -> TableSpec:
     return TableSpec(name, frames.person_schema(catalog), None, ("person_id", "valid_from"))
 
@@ -42,9 +47,14 @@ def _persons(name: str, catalog: Catalog) -> TableSpec:
 _KINDS: dict[str, Callable[[str, Catalog], TableSpec]] = {
     "landed": _fixed(frames.LANDED, "batch", "row_number"),
     "rejected": _fixed(frames.REJECTED, "batch", "row_number", "rule"),
+    "profiles": _profiles,
+    "identities": _fixed(frames.IDENTITIES, "batch", "alias", "person_id"),
     "events": _events,
     "conflicts": _conflicts,
+    "aliases": _fixed(frames.ALIASES, None, "alias", "valid_from"),
     "persons": _persons,
+    "consents": _fixed(frames.CONSENTS, None, "person_id", "channel", "valid_from"),
+    "held": _fixed(frames.HELD, None, "as_of"),
     # Measure first: a score reads a few of many measures, and skips the row groups of the others.
     "daily_measures": _fixed(frames.DAILY_MEASURES, "event_date", "measure", "person_id"),
     "measure_coverage": _fixed(frames.MEASURE_COVERAGE, "event_date", "measure"),

@@ -19,6 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from engagement_pipeline.catalog.loader import load_catalog
+from engagement_pipeline.core import people
 from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.orchestration.assets.measures import (
@@ -31,7 +32,7 @@ from engagement_pipeline.orchestration.assets.measures import (
     plan_work,
 )
 from engagement_pipeline.orchestration.assets.people import persons_rows
-from engagement_pipeline.orchestration.assets.scores import WINDOW_TABLES, points_rows, scores_rows
+from engagement_pipeline.orchestration.assets.scores import points_rows, scores_rows, window_tables
 from engagement_pipeline.orchestration.preview import in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
@@ -177,7 +178,7 @@ def _persons(bench: Workbench, days: list[str]) -> None:
 def _points(bench: Workbench, days: list[str]) -> None:
     as_of, made = _last(days), {f"points/{name}" for name in bench.plans}
     for plan in bench.plans.values():
-        inputs = bench.versions(WINDOW_TABLES)
+        inputs = bench.versions(window_tables(bench))
         rows = points_rows(bench, plan, [as_of], made)
         bench.lake.commit(
             bench.stage(f"points/{plan.name}", rows, [as_of.isoformat()], inputs, invariant=check_points)
@@ -190,7 +191,7 @@ def _scores(bench: Workbench, days: list[str]) -> None:
         points = f"points/{plan.name}"
         inputs = bench.versions([points, "persons"])
         stored, persons = bench.lake.scan(points, [as_of.isoformat()]), bench.lake.scan("persons")
-        rows = scores_rows(plan, stored, persons, None, [as_of])
+        rows = scores_rows(plan, stored, partial(people.as_of, persons), None, [as_of])
         bench.lake.commit(bench.stage(f"scores/{plan.name}", rows, [as_of.isoformat()], inputs))
 
 

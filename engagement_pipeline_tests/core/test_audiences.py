@@ -5,7 +5,8 @@ import pytest
 
 from engagement_pipeline.catalog.specs import Campaign, Segment
 from engagement_pipeline.core.audiences import decide, held_out, plan_campaign, waterfall
-from engagement_pipeline.core.frames import AUDIENCES
+from engagement_pipeline.core.frames import ALIASES, AUDIENCES
+from engagement_pipeline.core.identity import resolve
 from engagement_pipeline_tests.core.build import AS_OF, MEMBERS, catalog, score
 
 SEGMENTS = ("in1", "in2", "out1", "out2")
@@ -31,11 +32,12 @@ def plan(**given):
 
 
 def facts(rows):
-    """Facts from person -> (segments, score)."""
+    """Facts from person -> (segments, score); who is in `mute` is not reachable."""
     return pl.LazyFrame(
         {
             "person_id": list(rows),
             **{f"segment.{s}": [s in segments for segments, _ in rows.values()] for s in SEGMENTS},
+            "reachable.email": ["mute" not in segments for segments, _ in rows.values()],
             "score.s": pl.Series([value for _, value in rows.values()], dtype=pl.Float64),
         }
     )
@@ -118,6 +120,23 @@ def test_the_holdout_has_its_share_and_differs_by_campaign_and_project():
     assert draws(0.1) != draws(0.1, salt="other")
 
 
+def test_who_is_not_reachable_is_suppressed_before_anything_else():
+    found = decided({"a": ({"in1", "out1", "mute"}, 9), "b": ({"in1", "mute"}, 1)})
+    assert found["a"] == ("suppress", "no_consent", "extra", "extra_perks")
+    assert found["b"][:2] == ("suppress", "no_consent")
+
+
+def test_a_person_is_held_out_by_the_surviving_ids_draw():
+    ids = pl.DataFrame({"person_id": [f"p{number}" for number in range(50)]})
+    drawn = ids.with_columns(out=held_out("shop", "perks", 0.5))
+    kept, merged = drawn.filter("out")["person_id"][0], drawn.filter(~pl.col("out"))["person_id"][0]
+    aliases = pl.LazyFrame(
+        [(merged, kept, AS_OF, None), (kept + "x", merged + "x", AS_OF, None)], schema=ALIASES, orient="row"
+    )
+    after = resolve(ids.lazy(), aliases, AS_OF).with_columns(out=held_out("shop", "perks", 0.5)).collect()
+    assert after.filter(pl.col("person_id") == kept)["out"].to_list() == [True, True]
+
+
 def test_the_waterfall_adds_up_to_the_candidates():
     rows = {
         "a": ({"in1", "out2"}, 9),
@@ -126,10 +145,12 @@ def test_the_waterfall_adds_up_to_the_candidates():
         "d": ({"in2"}, 6),
         "e": ({"in2"}, 1),
         "f": ({"out1"}, 1),
+        "g": ({"in1", "mute", "out1"}, 9),
     }
     found = waterfall(decide(facts(rows), plan(), AS_OF), plan())
     assert found.rows() == [
-        ("candidates", 5),
+        ("candidates", 6),
+        ("no_consent", 1),
         ("excluded: out1", 0),
         ("excluded: out2", 1),
         ("no_variant", 1),
@@ -147,4 +168,4 @@ def test_an_audience_of_another_definition_does_not_pass_as_a_waterfall():
 
 
 def test_a_campaign_names_the_facts_it_reads():
-    assert plan().columns == {*(f"segment.{s}" for s in SEGMENTS), "score.s"}
+    assert plan().columns == {*(f"segment.{s}" for s in SEGMENTS), "score.s", "reachable.email"}

@@ -151,13 +151,15 @@ def test_measures_of_one_person_are_one_row_a_day_again():
         {"alias": ["browser"], "person_id": ["ada"], "valid_from": [AS_OF], "valid_to": [None]}
     )
     said = said.match_to_schema(ALIASES, missing_columns="insert", extra_columns="ignore").cast(dict(ALIASES))
-    found = stitched(rows, said, AS_OF).sort("event_date", "person_id").collect()
+    found = stitched(rows, said, AS_OF, ["m"]).sort("event_date", "person_id").collect()
     assert found.drop("measure").rows() == [
         (AS_OF - timedelta(days=1), "ada", 4),
         (AS_OF, "ada", 5),
         (AS_OF, "ben", 1),
     ]
-    assert stitched(rows, said, AS_OF - timedelta(days=1)) is rows  # nobody had one then: no cost at all
+    assert (
+        stitched(rows, said, AS_OF - timedelta(days=1), ["m"]) is rows
+    )  # nobody had one then: no cost at all
 
 
 # --- every mix ------------------------------------------------------------------------------------------

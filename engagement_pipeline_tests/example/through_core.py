@@ -6,7 +6,8 @@ from datetime import date
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog
-from engagement_pipeline.core import audiences, facts, measures, people, plan, scores, segments
+from engagement_pipeline.core import audiences, consents, facts, measures, people, plan, scores, segments
+from engagement_pipeline.core.frames import ALIASES
 from engagement_pipeline.engines.local import LocalEngine
 
 
@@ -22,9 +23,12 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
     """events: canonical columns and declared properties; snapshots: person_id, observed_at and facts."""
     project = catalog.project
     daily = measures.daily_measures(events, measures.measures_of(catalog).values()).collect()
-    periods = people.history({"profiles": snapshots}, project.start_date, project.timezone)
+    declared = {name: people.Fact(("profiles",)) for name in catalog.profile_columns}
     first = events.group_by("person_id").agg(first_event=pl.col("event_date").min())
-    known = people.as_of(people.with_activity(periods, first, project.start_date), as_of).collect()
+    persons = people.persons({"profiles": snapshots}, first, declared, project.start_date, project.timezone)
+    said = consents.said_in_events(events, catalog.consent_events, "events")
+    told = consents.consents(said, ALIASES.to_frame(), project.timezone)
+    known = people.as_of(persons, as_of).collect()
     plans = plan.plan_scores(catalog)
     (stored,) = LocalEngine().points(daily.lazy(), list(plans.values()), as_of)
     scored = {
@@ -35,7 +39,9 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
 
     def facts_for(columns: frozenset[str]) -> pl.LazyFrame:
         return facts.facts(
-            known.lazy(),
+            consents.with_consents(
+                known.lazy(), consents.held(told, as_of), columns, project.people.opt_in_needed
+            ),
             columns,
             {name: frame.lazy() for name, frame in scored.items()},
             {name: frame.lazy() for name, frame in members.items()},

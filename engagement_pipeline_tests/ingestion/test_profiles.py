@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from engagement_pipeline.catalog.specs import Limits
-from engagement_pipeline.core.people import history
-from engagement_pipeline.ingestion.profiles import snapshot_schema, split_profiles
-from engagement_pipeline.ingestion.snapshots import snapshots_of
+from engagement_pipeline.core.frames import profile_schema
+from engagement_pipeline.core.people import FIRST_EVENT, Fact, persons
+from engagement_pipeline.ingestion.people import snapshots_of
+from engagement_pipeline.ingestion.profiles import split_profiles
 from engagement_pipeline_tests.ingestion.shop import RECEIVED, Shop, catalog, crm, landed
 
 HEAD = b"person,at,tier,age,spent,joined\n"
@@ -20,10 +21,10 @@ def test_a_row_is_a_snapshot() -> None:
     assert found.rejected.height == 0
     when = datetime(2026, 3, 31, 22, tzinfo=UTC)
     assert found.snapshots.rows() == [
-        ("b1", "p1", when, "gold", 41, 1.5, date(2020, 2, 3)),
-        ("b1", "p2", when, None, None, None, None),
+        ("b1", 1, "p1", when, "gold", 41, 1.5, date(2020, 2, 3)),
+        ("b1", 2, "p2", when, None, None, None, None),
     ]
-    assert found.snapshots.drop("batch").schema == snapshot_schema(crm())
+    assert found.snapshots.schema == profile_schema(crm())
 
 
 def test_without_a_time_a_row_counts_from_when_it_was_received() -> None:
@@ -65,8 +66,9 @@ def test_landed_profiles_become_history(open_shop: Callable[..., Shop]) -> None:
     assert [each.file for each in took.landing.failed] == ["crm/bad.csv"]
     assert took.by_rule == {"missing_person_id": 1, "unreadable_fact": 1}
     assert took.touched == [date(2026, 3, 1), date(2026, 4, 1)]
-    snapshots = snapshots_of(shop.catalog.sources["crm"], shop.catalog, shop.lake, shop.ledger)
-    periods = history({"crm": snapshots.lazy()}, date(2026, 1, 1), "Europe/Berlin").collect()
+    snapshots = {"crm": snapshots_of(shop.catalog.sources["crm"], shop.lake)}
+    events, facts = FIRST_EVENT.to_frame().lazy(), {"plan": Fact(("crm",))}
+    periods = persons(snapshots, events, facts, date(2026, 1, 1), "Europe/Berlin").collect()
     assert periods.select("person_id", "valid_from", "valid_to", "plan").rows() == [
         ("p1", date(2026, 1, 1), date(2026, 4, 1), "blue"),
         ("p1", date(2026, 4, 1), None, "gold"),
@@ -76,6 +78,6 @@ def test_landed_profiles_become_history(open_shop: Callable[..., Shop]) -> None:
 
 def test_a_source_without_files_has_no_snapshots(open_shop: Callable[..., Shop]) -> None:
     shop = open_shop(crm())
-    found = snapshots_of(shop.catalog.sources["crm"], shop.catalog, shop.lake, shop.ledger)
+    found = snapshots_of(shop.catalog.sources["crm"], shop.lake).collect()
     assert found.height == 0
-    assert found.schema == snapshot_schema(crm())
+    assert found.schema == profile_schema(crm())

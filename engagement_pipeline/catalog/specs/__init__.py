@@ -102,6 +102,25 @@ class Catalog(Spec):
         return dict(sorted(found.items()))
 
     @property
+    def consent_events(self) -> dict[str, str]:
+        """Events of the plan that say something about contacting a person, and what: `in` or `out`."""
+        return {
+            name: event.consent.removeprefix("opt_") for name, event in self.events.items() if event.consent
+        }
+
+    @property
+    def has_aliases(self) -> bool:
+        """Whether any source says who is who."""
+        return any(source.aliases for source in self.sources.values())
+
+    @property
+    def has_consents(self) -> bool:
+        """Whether any event or profile says who may be contacted."""
+        return bool(self.consent_events) or any(
+            source.profiles.consents for source in self.sources.values() if source.profiles
+        )
+
+    @property
     def profile_columns(self) -> dict[str, PropertyType]:
         """Every profile fact the sources declare and its type, sorted by name."""
         found = {name: kind for source in self.sources.values() for name, kind in source.columns.items()}

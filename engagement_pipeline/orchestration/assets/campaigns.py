@@ -13,6 +13,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Campaign
 from engagement_pipeline.core.audiences import CampaignPlan, decide, plan_campaign, waterfall
 from engagement_pipeline.delivery.files import deliver_files
+from engagement_pipeline.orchestration.assets.people import consent_reads
 from engagement_pipeline.orchestration.assets.segments import facts_on, reads_of
 from engagement_pipeline.orchestration.assets.table import Frames, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_audience
@@ -38,7 +39,10 @@ def _audience(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
 
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
         return pl.concat(
-            [decide(facts_on(frames, plan.columns, day), plan, day).sort("person_id") for day in days]
+            [
+                decide(facts_on(bench.catalog, frames, plan.columns, day), plan, day).sort("person_id")
+                for day in days
+            ]
         )
 
     return table_asset(
@@ -47,7 +51,7 @@ def _audience(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
             group="campaigns",
             description=f"{campaign.goal}\n\nOne decision for every candidate: send, hold out, or suppress.",
             owner=campaign.owner,
-            reads=reads_of(plan.columns),
+            reads=(*reads_of(plan.columns), *consent_reads(bench.catalog, plan.columns)),
             partitions=as_of_days(bench.catalog.project),
             code_version=bench.code_versions[f"audiences/{plan.name}"],
             definition=campaign_definition(campaign),

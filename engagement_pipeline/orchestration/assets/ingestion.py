@@ -18,6 +18,7 @@ from engagement_pipeline.core.frames import CONFLICTS
 from engagement_pipeline.ingestion.databases.connection import dialect_of
 from engagement_pipeline.ingestion.events import DayEvents, events_for
 from engagement_pipeline.ingestion.intake import take_in
+from engagement_pipeline.ingestion.people import people_tables
 from engagement_pipeline.ingestion.replay import batches_of, parse_dates
 from engagement_pipeline.orchestration.assets.places import place_key, report_place
 from engagement_pipeline.orchestration.assets.table import log_materialized, materialized, stored_output
@@ -31,6 +32,10 @@ from engagement_pipeline.orchestration.workbench import Workbench
 
 ACCEPTED = "files_accepted"
 WITHIN_LIMIT = "conflicts_within_limit"
+SAID = {
+    "profiles": "What the source said of people and when, and whether they may be contacted.",
+    "identities": "What the source said of who is who: which id stands for whom, which persons are one.",
+}
 
 
 class LandingConfig(dg.Config):
@@ -51,9 +56,11 @@ class LandingConfig(dg.Config):
 
 
 def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
-    """`landed/<source>`, every new file once, and `rejected/<source>`, rows that failed their contract."""
+    """`landed/<source>`, every new file once, `rejected/<source>`, rows that failed their contract, and of
+    sources that speak of people `profiles/<source>` and `identities/<source>`."""
     project = bench.catalog.project
     landed, rejected = f"landed/{source.source}", f"rejected/{source.source}"
+    of_people = [f"{kind}/{source.source}" for kind in people_tables(source)]
 
     @dg.multi_asset(
         name=f"land_{source.source}",
@@ -64,6 +71,12 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
             _spec(
                 source, bench, rejected, "Rows that failed their contract, with the rule and the reason."
             ).replace_attributes(deps=[asset_key(project, landed)]),
+            *(
+                _spec(source, bench, table, SAID[table.partition("/")[0]]).replace_attributes(
+                    deps=[asset_key(project, landed)]
+                )
+                for table in of_people
+            ),
         ],
         check_specs=[
             check_spec(
@@ -85,7 +98,7 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
         shown = describe_intake(took)
         if (seen := report_place(source, bench, took, now())) is not None:
             context.log_event(seen)
-        for table in (landed, rejected):
+        for table in (landed, rejected, *of_people):
             yield dg.MaterializeResult(
                 asset_key=asset_key(project, table),
                 metadata=shown,

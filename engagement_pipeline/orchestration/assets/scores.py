@@ -43,7 +43,6 @@ def window_tables(bench: Workbench) -> tuple[str, ...]:
     return (MEASURES, "aliases") if bench.catalog.has_aliases else (MEASURES,)
 
 
-
 class MeasuresMissing(Exception):  # noqa: N818  the words are what the reader sees
     """Measures that a score needs were not computed for days in its window."""
 
@@ -220,7 +219,8 @@ def scores_rows(
     references: pl.LazyFrame | None,
     days: Sequence[date],
 ) -> Iterator[pl.DataFrame]:
-    """`frames.SCORES`, date by date. people: see `people_on`. references: needed for a frozen relative scale only."""
+    """`frames.SCORES`, date by date. people: see `people_on`. references: needed for a frozen relative scale
+    only."""
     facts = sorted(column.removeprefix("profile.") for column in asked_of(plan))
     for as_of in days:
         stored = (

@@ -8,10 +8,10 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Segment
-from engagement_pipeline.core import people
+from engagement_pipeline.catalog.specs import Catalog, Segment
 from engagement_pipeline.core.facts import SCORE_PARTS, facts
 from engagement_pipeline.core.segments import members, plan_segment
+from engagement_pipeline.orchestration.assets.people import consent_reads, people_on
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_segment
 from engagement_pipeline.orchestration.metadata import segment_definition
@@ -26,7 +26,10 @@ def segment_asset(segment: Segment, bench: Workbench) -> dg.AssetsDefinition:
 
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
         return pl.concat(
-            [members(facts_on(frames, columns, day), plan, day).sort("person_id") for day in days]
+            [
+                members(facts_on(bench.catalog, frames, columns, day), plan, day).sort("person_id")
+                for day in days
+            ]
         )
 
     return table_asset(
@@ -35,7 +38,7 @@ def segment_asset(segment: Segment, bench: Workbench) -> dg.AssetsDefinition:
             group="segments",
             description=segment.description or f"People who match the condition of {segment.segment}.",
             owner=segment.owner,
-            reads=reads_of(columns),
+            reads=(*reads_of(columns), *consent_reads(bench.catalog, columns)),
             partitions=as_of_days(bench.catalog.project),
             code_version=bench.code_versions[f"segments/{segment.segment}"],
             definition=segment_definition(segment),
@@ -53,13 +56,11 @@ def reads_of(columns: frozenset[str]) -> tuple[Reads, ...]:
     return (Reads("persons"), *(Reads(table) for table in sorted(tables)))
 
 
-def facts_on(frames: Frames, columns: frozenset[str], day: date) -> pl.LazyFrame:
+def facts_on(catalog: Catalog, frames: Frames, columns: frozenset[str], day: date) -> pl.LazyFrame:
     """What a condition reads on one as-of date."""
-    today = {
-        name: frame.filter(pl.col("as_of") == day) for name, frame in frames.items() if name != "persons"
-    }
+    today = {name: frame.filter(pl.col("as_of") == day) for name, frame in frames.items() if "/" in name}
     return facts(
-        people.as_of(frames["persons"], day),
+        people_on(catalog, frames, columns, day),
         columns,
         {name.removeprefix("scores/"): frame for name, frame in today.items() if name.startswith("scores/")},
         {

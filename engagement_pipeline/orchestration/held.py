@@ -1,0 +1,67 @@
+"""What the tables about people held on the last dates, so that a change of one of these dates is noticed.
+
+`persons`, `aliases` and `consents` change every day, what they said of the days before hardly ever. So each
+of them has a table `held/<table>` with a digest by date, and the version of the table that first held it:
+what was computed for a date from an older version is due again. Here: writing and reading it. Not here: what
+is due (`pending`).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+import polars as pl
+
+from engagement_pipeline.core import consents, people
+from engagement_pipeline.core.frames import HELD
+from engagement_pipeline.core.identity import known_on
+from engagement_pipeline.orchestration.workbench import Workbench
+
+_ON: Mapping[str, Callable[[pl.LazyFrame, date], pl.LazyFrame]] = {
+    # Not first_seen: it says only since when, and moves when an older event of somebody known comes late.
+    "persons": lambda rows, day: people.as_of(rows, day).drop("first_seen", "valid_from", "valid_to"),
+    "aliases": known_on,
+    "consents": lambda rows, day: consents.held(rows, day).select("person_id", "channel", "state"),
+}
+
+
+def note_held(bench: Workbench, table: str) -> None:
+    """Writes `held/<table>` from what the table holds now, for the dates that may be restated."""
+    lake = bench.lake
+    version = lake.version(table)
+    if version is None:
+        return
+    rows, name = lake.scan(table, version=version), f"held/{table}"
+    before = {day: (digest, since) for day, digest, since in _stored(bench, name).iter_rows()}
+    found = []
+    for day in _dates(bench):
+        on = _ON[table](rows, day).collect()
+        # Of another polars' hashes every digest differs, which restates the last dates once.
+        digest = f"{on.height}:{on.hash_rows().sum() or 0:x}"
+        known = before.get(day)
+        # Nothing is what every date was computed with before the table was there.
+        since = -1 if known is None and on.is_empty() else version
+        found.append((day, digest, known[1] if known and known[0] == digest else since))
+    frame = pl.DataFrame(found, schema=HELD, orient="row")
+    lake.commit(bench.stage(name, frame, inputs={table: version}))
+
+
+def held_since(bench: Workbench, table: str) -> dict[date, int]:
+    """Date -> the version of the table that first held what it holds of this date now."""
+    return dict(_stored(bench, f"held/{table}").select("as_of", "since").iter_rows())
+
+
+def noted(bench: Workbench, table: str) -> bool:
+    """Whether `held/<table>` was written for what the table holds now: a run may have been killed between."""
+    version = bench.lake.version(table)
+    noted = bench.lake.partitions(f"held/{table}")
+    return version is None or any(info.inputs.get(table) == version for info in noted.values())
+
+
+def _dates(bench: Workbench) -> list[date]:
+    """Measured days: today's may be among them, and the last ones before it are restated."""
+    measured = sorted(bench.lake.partitions("daily_measures"))
+    return [date.fromisoformat(day) for day in measured[-(bench.catalog.project.restated_dates + 2) :]]
+
+
+def _stored(bench: Workbench, name: str) -> pl.DataFrame:
+    return bench.lake.scan(name).collect() if bench.lake.exists(name) else HELD.to_frame()
