@@ -24,6 +24,8 @@ from engagement_pipeline.delivery.withdrawal import withdraw
 from engagement_pipeline.ingestion.erased import Names, change_of, telling
 from engagement_pipeline.ingestion.landing import listing
 from engagement_pipeline.orchestration.assets.measures import COVERAGE, MEASURES, event_sources, events_digest
+from engagement_pipeline.orchestration.assets.people import people_inputs
+from engagement_pipeline.orchestration.held import held_on, noted
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage import erasures
 from engagement_pipeline.storage.deliveries import DELIVERIES
@@ -37,7 +39,7 @@ from engagement_pipeline.storage.traces import Search, in_database, in_folder
 
 Elsewhere = Callable[[Search], Iterable[str]]
 RAW = ("landed", "rejected", "conflicts")
-WITHOUT_PEOPLE = ("project", COVERAGE, "references")
+WITHOUT_PEOPLE = ("project", COVERAGE, "references", "held")
 INTAKE_WAIT = 3600.0
 """Seconds to wait for a landing that began before the tombstones stood."""
 
@@ -107,6 +109,7 @@ def _erase(
             versions[table] = versions.get(table, 0) + _purge(bench, table, ids)
     work = erasures.work_done(bench.database, _data_versions(bench))
     versions[COVERAGE] = _cover_anew(bench, work)
+    _held_follow(bench)
     _deliveries_follow(bench, work)
     rows = erase_rows(bench.database, ids, _spelling(ids))
     with ExitStack() as held:
@@ -209,6 +212,22 @@ def _cover_anew(bench: Workbench, work: list[Rewritten]) -> int:
     return purge(
         bench.lake, COVERAGE, bench.table(COVERAGE), Change(touches, apply), lambda work: None
     ).versions
+
+
+def _held_follow(bench: Workbench) -> None:
+    """What is known of people on a date is the same without the erased: no date is due for it."""
+    for table in people_inputs(bench.catalog):
+        name = f"held/{table}"
+        if bench.lake.exists(name) and noted(bench, table):
+            rows = bench.lake.scan(table)
+
+            def apply(frame: pl.DataFrame, table: str = table, rows: pl.LazyFrame = rows) -> Changed:
+                digests = [held_on(table, rows, day) for day in frame["as_of"]]
+                new = frame.with_columns(pl.Series("digest", digests, dtype=pl.String))
+                return Changed(new, 0, int(new["digest"].ne_missing(frame["digest"]).sum()))
+
+            change = Change(pl.col("digest").is_not_null(), apply)
+            purge(bench.lake, name, bench.table(name), change, lambda work: None)
 
 
 def _deliveries_follow(bench: Workbench, work: list[Rewritten]) -> None:

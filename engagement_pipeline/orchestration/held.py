@@ -24,6 +24,9 @@ _ON: Mapping[str, Callable[[pl.LazyFrame, date], pl.LazyFrame]] = {
 }
 
 
+NOTHING = "0:0"
+
+
 def note_held(bench: Workbench, table: str) -> None:
     """Writes `held/<table>` from what the table holds now, for the dates that may be restated."""
     lake = bench.lake
@@ -34,15 +37,20 @@ def note_held(bench: Workbench, table: str) -> None:
     before = {day: (digest, since) for day, digest, since in _stored(bench, name).iter_rows()}
     found = []
     for day in _dates(bench):
-        on = _ON[table](rows, day).collect()
-        # Of another polars' hashes every digest differs, which restates the last dates once.
-        digest = f"{on.height}:{on.hash_rows().sum() or 0:x}"
+        digest = held_on(table, rows, day)
         known = before.get(day)
         # Nothing is what every date was computed with before the table was there.
-        since = -1 if known is None and on.is_empty() else version
+        since = -1 if known is None and digest == NOTHING else version
         found.append((day, digest, known[1] if known and known[0] == digest else since))
     frame = pl.DataFrame(found, schema=HELD, orient="row")
     lake.commit(bench.stage(name, frame, inputs={table: version}))
+
+
+def held_on(table: str, rows: pl.LazyFrame, day: date) -> str:
+    """Digest of what the rows of a table hold of a date."""
+    on = _ON[table](rows, day).collect()
+    # Of another polars' hashes every digest differs, which restates the last dates once.
+    return f"{on.height}:{on.hash_rows().sum() or 0:x}"
 
 
 def held_since(bench: Workbench, table: str) -> dict[date, int]:
@@ -52,9 +60,9 @@ def held_since(bench: Workbench, table: str) -> dict[date, int]:
 
 def noted(bench: Workbench, table: str) -> bool:
     """Whether `held/<table>` was written for what the table holds now: a run may have been killed between."""
-    version = bench.lake.version(table)
+    version = bench.lake.content_version(table)
     noted = bench.lake.partitions(f"held/{table}")
-    return version is None or any(info.inputs.get(table) == version for info in noted.values())
+    return version is None or any(info.inputs.get(table, -1) >= version for info in noted.values())
 
 
 def _dates(bench: Workbench) -> list[date]:

@@ -231,7 +231,8 @@ def _people_lag(bench: Workbench) -> bool:
     """Whether a table about people was made before something that it is made from. Measures do not count:
     they and `persons` are made together."""
     for table, inputs in people_inputs(bench.catalog).items():
-        versions = bench.versions(each for each in inputs if each != "daily_measures")
+        found = {each: bench.lake.content_version(each) for each in inputs if each != "daily_measures"}
+        versions = {each: version for each, version in found.items() if version is not None}
         if versions and older(bench.lake.partitions(table).get(WHOLE), versions):
             return True
         if not noted(bench, table):

@@ -77,6 +77,11 @@ class Lake:
         found = self._open(table)
         return None if found is None else found.version()
 
+    def content_version(self, table: str) -> int | None:
+        """The version at which the table last got new content; upkeep and erasures make later ones that
+        bring nothing new. None when it was never written."""
+        return max((info.delta_version for info in self.partitions(table).values()), default=None)
+
     def versions(self, tables: Iterable[str]) -> dict[str, int]:
         """Newest version of each table, for `inputs` of what is made from them. Raises TableMissing."""
         return {table: self._require(table).version() for table in tables}
