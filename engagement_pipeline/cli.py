@@ -27,6 +27,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+sources = typer.Typer(help="Work on the sources of a catalog.", no_args_is_help=True)
+app.add_typer(sources, name="source")
 # Plain text: paths and the words of issues are no markup, and a line stays one line when piped.
 _out = Console(markup=False, highlight=False, soft_wrap=True)
 _err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
@@ -80,6 +82,36 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or em
     for path in sorted(folder.rglob("*.yaml")):
         _out.print(str(path))
     _out.print(f"\nCheck it with: engagement lint {folder}")
+
+
+@sources.command("try")
+def try_source(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file as the source delivers it.")],
+    source: Annotated[str, typer.Option(metavar="NAME", help="The source whose mapping to apply.")],
+    catalog: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The catalog; else $ENGAGEMENT_CATALOG, else the example."),
+    ] = None,
+    shown: Annotated[int, typer.Option(min=0, help="How many events, profiles and the like to show.")] = 10,
+    limit: Annotated[
+        int, typer.Option(min=0, help="How many rows to read at most; 0 reads them all.")
+    ] = 100_000,
+    as_json: Annotated[bool, typer.Option("--json", help="The same for programs.")] = False,
+) -> None:
+    """Show what a source would make of a file, and what it would reject and why. Nothing is stored."""
+    from engagement_pipeline.ingestion.readers import UnreadableFile
+    from engagement_pipeline.orchestration.clock import now
+    from engagement_pipeline.reports.tryout import UnknownSource, try_file
+    from engagement_pipeline.reports.tryout_text import shown as as_text
+
+    try:
+        found = try_file(file, source, load_catalog(catalog or catalog_folder()), now(), shown, limit or None)
+    except (CatalogError, UnknownSource, UnreadableFile) as error:
+        _fail(str(error))
+    if as_json:
+        typer.echo(found.as_json())
+    else:
+        Console().print(as_text(found))
 
 
 @app.command()

@@ -1,0 +1,204 @@
+"""What a source would make of a file, found without storing anything.
+
+Here: the figures and samples. Not here: how they look (`tryout_text`), taking files in (`ingestion.intake`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from engagement_pipeline.catalog.issues import did_you_mean
+from engagement_pipeline.catalog.specs import Catalog, Origin, Source
+from engagement_pipeline.core.frames import LANDED
+from engagement_pipeline.ingestion.judging import Judged, judge_rows, read_all
+from engagement_pipeline.ingestion.readers import read_raw
+from engagement_pipeline.ingestion.routing import FROM, Rows, mappings_of
+
+SAMPLES = 3
+"""Rejected rows shown of each rule."""
+EVENT_COLUMNS = [
+    *("occurred_at", "event", "channel", "person_id", "event_id", "value", "unit", "session_id"),
+    *("campaign_id", "message_id", "is_machine"),
+]
+HIDDEN = ["batch", "row_number"]
+
+
+class UnknownSource(Exception):  # noqa: N818  the words are what the reader sees
+    """No source of the catalog has this name."""
+
+
+@dataclass
+class Rule:
+    """Rows that were rejected for one reason."""
+
+    rows: int = 0
+    samples: list[dict[str, object]] = field(default_factory=list)
+    """`row_number`, `reason`, `raw`."""
+
+
+@dataclass
+class Tryout:
+    """What would come of a file."""
+
+    file: str
+    source: str
+    rows: int = 0
+    whole: bool = True
+    """Whether all of the file was read."""
+    ignored: int = 0
+    rejected_rows: int = 0
+    by_event: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
+    """Events whose id stood before in the file."""
+    machine: int = 0
+    profiles: int = 0
+    identities: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    rules: dict[str, Rule] = field(default_factory=dict)
+    event_rows: list[dict[str, object]] = field(default_factory=list)
+    profile_rows: list[dict[str, object]] = field(default_factory=list)
+    identity_rows: list[dict[str, object]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    """Paths of the mapping at which nothing was ever found, with the field that reads them."""
+
+    @property
+    def events(self) -> int:
+        """Valid events, repeated ones counted each time."""
+        return self.by_event.total()
+
+    def as_json(self) -> str:
+        """The same for programs."""
+        return json.dumps(
+            {
+                "file": self.file,
+                "source": self.source,
+                "rows": self.rows,
+                "whole_file": self.whole,
+                "events": dict(sorted(self.by_event.items())),
+                "repeated_events": self.repeated,
+                "machine_events": self.machine,
+                "profiles": self.profiles,
+                "identities": self.identities,
+                "ignored_rows": self.ignored,
+                "rejected_rows": self.rejected_rows,
+                "rejected": {name: vars(rule) for name, rule in self.rules.items()},
+                "first_event_at": self.first,
+                "last_event_at": self.last,
+                "paths_never_found": self.absent,
+                "first_events": self.event_rows,
+                "first_profiles": self.profile_rows,
+                "first_identities": self.identity_rows,
+            },
+            indent=2,
+            ensure_ascii=False,
+            default=str,
+        )
+
+
+def try_file(
+    file: Path, name: str, catalog: Catalog, received_at: datetime, shown: int, limit: int | None
+) -> Tryout:
+    """What the source of that name would make of a file, if it were received at that time; of its first
+    `limit` rows where there are more. `shown`: how many events, profiles and identities to keep as samples.
+
+    Raises UnknownSource, UnreadableFile.
+    """
+    source = catalog.sources.get(name)
+    if source is None:
+        known = ", ".join(catalog.sources) or "none"
+        hint = did_you_mean(name, catalog.sources)
+        raise UnknownSource(f"the catalog has no source '{name}'{hint}; its sources: {known}")
+    found = Tryout(file.name, source.source)
+    seen: list[pl.Series] = []
+    present: set[str] = set()
+    for block in read_raw(file, source):
+        if limit is not None and found.rows >= limit:
+            found.whole = False
+            break
+        landed = block.select(
+            pl.lit(file.name).alias("batch"),
+            pl.lit(file.name).alias("file"),
+            "row_number",
+            pl.lit(received_at, dtype=LANDED["received_at"]).alias("received_at"),
+            "raw",
+        )
+        rows = read_all(landed if limit is None else landed.head(limit - found.rows), source, catalog)
+        found.rows += rows.fields.height
+        found.whole = found.whole and rows.fields.height == landed.height
+        judged = judge_rows(rows, catalog)
+        _add(found, judged, shown)
+        seen.append(judged.events["event_id"].hash())
+        present |= _present(rows)
+    ids = pl.concat(seen) if seen else pl.Series(dtype=pl.UInt64)
+    found.repeated = ids.len() - ids.n_unique()
+    found.absent = [f"{path} ({name})" for path, name in _named(source) if path not in present]
+    return found
+
+
+def _add(found: Tryout, judged: Judged, shown: int) -> None:
+    events = judged.events
+    found.ignored += judged.ignored
+    found.rejected_rows += judged.rejected_rows
+    found.by_event.update(dict(events["event"].value_counts().iter_rows()))
+    found.machine += int(events["is_machine"].sum())
+    found.profiles += judged.profiles.height
+    found.identities += judged.identities.height
+    days = [day for day in (found.first, found.last) if day is not None]
+    times = [*days, *events.select(pl.min("occurred_at").alias("a"), pl.max("occurred_at").alias("b")).row(0)]
+    known = [time for time in times if time is not None]
+    found.first, found.last = min(known, default=None), max(known, default=None)
+    for (rule,), rows in judged.rejected.group_by("rule", maintain_order=True):
+        kept = found.rules.setdefault(str(rule), Rule())
+        kept.rows += rows.height
+        kept.samples += (
+            rows.select("row_number", "reason", "raw").head(SAMPLES - len(kept.samples)).to_dicts()
+        )
+    properties = [
+        name for name in events.columns if name not in EVENT_COLUMNS and name in _properties(events)
+    ]
+    _sample(found.event_rows, events.select(*EVENT_COLUMNS, *properties), shown)
+    _sample(found.profile_rows, judged.profiles.drop(HIDDEN), shown)
+    _sample(found.identity_rows, judged.identities.drop(HIDDEN), shown)
+
+
+def _properties(events: pl.DataFrame) -> list[str]:
+    """The columns between what every event has and where it came from."""
+    names = events.columns
+    return names[names.index("machine_reason") + 1 : names.index("properties")]
+
+
+def _sample(kept: list[dict[str, object]], rows: pl.DataFrame, shown: int) -> None:
+    first = rows.head(max(0, shown - len(kept))).to_dicts()
+    kept += [{name: value for name, value in row.items() if value is not None} for row in first]
+
+
+def _present(rows: Rows) -> set[str]:
+    """Paths, as mappings write them, at which something was found."""
+    there = set()
+    for name, kind in rows.fields.schema.items():
+        if name.startswith(FROM):
+            texts = rows.fields[name]
+            said = texts.list.drop_nulls().list.len() > 0 if kind == pl.List else texts.is_not_null()
+            if said.any():
+                there.add(name.removeprefix(FROM).rpartition("\0")[2])
+    return there
+
+
+def _named(source: Source) -> Iterable[tuple[str, str]]:
+    """Paths that the source itself names, each with what it is for."""
+    found: dict[str, str] = {}
+    for mapping in mappings_of(source):
+        for path in mapping.only:
+            found.setdefault(path, "only")
+        for name, value in dict(mapping).items():
+            parts = value.items() if isinstance(value, dict) else [(name, value)]
+            for part, origin in parts:
+                for path in origin.reads if isinstance(origin, Origin) else ():
+                    found.setdefault(path, part)
+    return found.items()
