@@ -26,8 +26,8 @@ from engagement_pipeline.catalog.paths import split_uri, store_of
 STATUS = re.compile(r"status code: (\d{3})")
 NAMES = {"s3": "S3", "gcs": "Google Cloud Storage", "azure": "Azure"}
 VARIABLES = {
-    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION (and AWS_ENDPOINT_URL, AWS_ALLOW_HTTP for "
-    "a store of your own)",
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, with AWS_ENDPOINT_URL for a store of "
+    "your own",
     "gcs": "GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS",
     "azure": "AZURE_STORAGE_ACCOUNT_NAME with AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN",
 }

@@ -1,11 +1,13 @@
 """Where files are found, which are read again, and what is said of places out of reach."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import httpx
 import obstore
 import pytest
 from obstore.exceptions import GenericError, PermissionDeniedError
@@ -161,6 +163,22 @@ def test_a_source_lands_from_a_bucket_once(
     s3.put("in/a.jsonl", lines(ROWS))
     assert [each.rows for each in shop.take_in().landing.landed] == [len(ROWS)]
     assert len(reads) == 3
+
+
+def test_a_google_bucket_is_read_the_same_way(
+    open_shop: Callable[..., Shop], s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Google's store answers lists and reads as S3 does, so the server of the tests stands in for it."""
+    account = {"private_key": "", "private_key_id": "", "client_email": "", "disable_oauth": True}
+    key = json.dumps({**account, "gcs_base_url": s3.endpoint})
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", key)
+    google = s3.uri.replace("s3://", "gs://")
+    shop = open_shop(at(f"{google}/in/*.jsonl"))
+    url = f"{s3.endpoint}/{s3.uri.removeprefix('s3://')}/in/a.jsonl"
+    httpx.put(url, content=lines(ROWS), headers={"x-amz-acl": "public-read"}).raise_for_status()
+    (file,) = shop.take_in().landing.landed
+    assert (file.file, file.rows) == (f"{google}/in/a.jsonl", len(ROWS))
+    assert shop.take_in().landing.known == 1
 
 
 def test_the_landing_folder_may_be_a_bucket(
