@@ -24,7 +24,9 @@ from engagement_pipeline.ingestion.readers.rows import TOO_LARGE
 from engagement_pipeline.ingestion.shapes import ALL, Node, layers, picked
 
 BLOCK = 32_768
-PIECE = 1_024
+SPLIT, PIECE = 16, 128
+"""A block that polars does not take is read in 16 parts, those that fail in 16 again; of 128 rows or fewer
+each goes through Python."""
 BEYOND_FLOATS = 10**308
 """Polars refuses whole numbers that not even a float could hold."""
 DEEPEST = 200
@@ -117,22 +119,52 @@ def _decoded(raw: pl.Series, root: Node, *, flat: bool) -> Decoded:
 
 def _rows(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded:
     """`textual`: the keys at which text stands in all these rows; None where nobody has looked."""
+    whole = (raw.str.starts_with("{") & raw.str.ends_with("}")).fill_null(False)
+    if not whole.any():
+        return _by_python(raw, root)
+    if not whole.all():
+        # Most broken rows are cut off: what shows at once need not cost the others their pace.
+        intact, cut = whole.arg_true(), (~whole).arg_true()
+        return _together(
+            [(intact, _rows(raw.gather(intact), root, textual)), (cut, _by_python(raw.gather(cut), root))]
+        )
     fields = _read(raw, root.schema(textual or frozenset()))
     if fields is not None:
         return Decoded(_results(fields, root), _no_reasons(raw.len()))
-    kinds = [] if textual is not None else _kinds(raw, root)
+    parts = list(_parts(raw, max(raw.len() // SPLIT, PIECE)))
+    tried: list[Decoded | None] = [_at_once(part, root, textual) for part in parts[:2]]
+    kinds = [] if textual is not None or any(tried) else _kinds(raw, root)
     if any(keys for keys, _ in kinds):
         return _together([(rows, _rows(raw.gather(rows), root, keys)) for keys, rows in kinds])
-    pieces = [_piece(raw.slice(start, PIECE), root, textual) for start in range(0, raw.len(), PIECE)]
-    return Decoded(pl.concat(each.fields for each in pieces), pl.concat(each.malformed for each in pieces))
+    tried += [_at_once(part, root, textual) for part in parts[2:]]
+    return _joined(each or _piece(part, root, textual) for part, each in zip(parts, tried, strict=True))
 
 
 def _piece(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded:
+    """Rows among which one cannot be read: smaller parts, the least of them row by row."""
+    if raw.len() <= PIECE:
+        return _by_python(raw, root)
+    parts = _parts(raw, max(raw.len() // SPLIT, PIECE))
+    return _joined(_at_once(part, root, textual) or _piece(part, root, textual) for part in parts)
+
+
+def _parts(raw: pl.Series, rows: int) -> Iterable[pl.Series]:
+    return (raw.slice(start, rows) for start in range(0, raw.len(), rows))
+
+
+def _at_once(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded | None:
     fields = _read(raw, root.schema(textual or frozenset()))
-    why: list[str | None] = [None] * raw.len()
-    if fields is None:
-        rewritten, why = _rewrite(raw, root)
-        fields = _read(rewritten, root.schema(frozenset()))
+    return None if fields is None else Decoded(_results(fields, root), _no_reasons(raw.len()))
+
+
+def _joined(parts: Iterable[Decoded]) -> Decoded:
+    found = list(parts)
+    return Decoded(pl.concat(each.fields for each in found), pl.concat(each.malformed for each in found))
+
+
+def _by_python(raw: pl.Series, root: Node) -> Decoded:
+    rewritten, why = _rewrite(raw, root)
+    fields = _read(rewritten, root.schema(frozenset()))
     if fields is None:
         fields, why = _one_by_one(rewritten, why, root.schema(frozenset()))
     return Decoded(_results(fields, root), pl.Series("malformed", why, dtype=pl.String))
@@ -172,7 +204,8 @@ def _together(parts: list[tuple[pl.Series, Decoded]]) -> Decoded:
     """Parts of a block in the order of its rows."""
     order = pl.concat(rows for rows, _ in parts).arg_sort()
     fields = pl.concat(each.fields for _, each in parts)
-    return Decoded(fields[order], pl.concat(each.malformed for _, each in parts).gather(order))
+    fields = fields.select(pl.all().gather(order))
+    return Decoded(fields, pl.concat(each.malformed for _, each in parts).gather(order))
 
 
 # --- results ----------------------------------------------------------------------------------------
