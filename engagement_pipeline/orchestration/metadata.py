@@ -5,13 +5,24 @@ ever) and no raw identifier gets in. Not here: the tables and pictures themselve
 """
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Campaign, HalfLife, Linear, Origin, Rule, Score, Segment, Source
+from engagement_pipeline.catalog.specs import (
+    Campaign,
+    HalfLife,
+    Linear,
+    Origin,
+    Rates,
+    Rule,
+    Score,
+    Segment,
+    Source,
+)
+from engagement_pipeline.catalog.specs import Mapping as RowMapping
 from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected, masked
 from engagement_pipeline.core.frames import DESCRIPTIONS
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
@@ -98,20 +109,47 @@ def score_definition(score: Score) -> dict[str, Any]:
 
 def source_definition(source: Source) -> dict[str, Any]:
     """Where a source's rows come from and how its columns are read."""
-    mappings = [*source.events, *([source.profiles] if source.profiles else []), *source.aliases]
-    fields = [(name, each) for mapping in mappings for name, each in mapping if isinstance(each, Origin)]
-    fields += [
-        (name, each)
-        for mapping in mappings
-        for group in ("properties", "columns")
-        for name, each in getattr(mapping, group, {}).items()
-    ]
-    return {
+    rows = (
+        (kind if place == 0 else "", _taken(mapping) if place == 0 else "", name, _origin(origin))
+        for kind, mapping in _mappings(source)
+        for place, (name, origin) in enumerate(_fields(mapping))
+    )
+    found = {
         **_place(source),
-        "mapping": markdown(
-            markdown_table(("column", "comes from"), ((n, _origin(each)) for n, each in fields))
-        ),
+        "mapping": markdown(markdown_table(("gives", "of rows with", "column", "comes from"), rows)),
     }
+    if source.ignore:
+        found["left out"] = _only(source.ignore)
+    if source.preset:
+        found["preset"] = source.preset
+    return found
+
+
+def _mappings(source: Source) -> Iterator[tuple[str, RowMapping]]:
+    yield from (("events", mapping) for mapping in source.events)
+    if source.profiles:
+        yield "profiles", source.profiles
+    yield from (("merges" if mapping.merges else "aliases", mapping) for mapping in source.aliases)
+
+
+def _fields(mapping: RowMapping) -> Iterator[tuple[str, Origin]]:
+    for name, value in mapping:
+        if isinstance(value, Origin):
+            yield name, value
+        elif name in ("properties", "columns"):
+            yield from value.items()
+        elif name == "consents":
+            yield from ((f"consent: {channel}", each) for channel, each in value.items())
+
+
+def _taken(mapping: RowMapping) -> str:
+    """Which rows a mapping takes, and what it makes several of."""
+    each = f"for each of `{mapping.explode}`" if mapping.explode else ""
+    return "; ".join(part for part in (_only(mapping.only), each) if part)
+
+
+def _only(only: Mapping[str, Sequence[str]]) -> str:
+    return " and ".join(f"`{path}` = {', '.join(texts)}" for path, texts in only.items())
 
 
 def _place(source: Source) -> dict[str, Any]:
@@ -153,12 +191,23 @@ def campaign_definition(campaign: Campaign) -> dict[str, Any]:
 def _origin(origin: Origin) -> str:
     if origin.constant is not None:
         return f"always `{origin.constant}`"
+    paths = [f"`{path}`" for path in origin.path or origin.join or []]
+    factors = origin.multiply
+    if isinstance(factors, Rates):
+        by = ", ".join(f"{unit} times {factor:g}" for unit, factor in factors.factors.items())
+        multiplied = f"by `{factors.path}`: {by}"
+    else:
+        multiplied = "" if factors is None else f"times {factors:g}"
     details = [
         origin.format,
         origin.timezone,
+        f"in {origin.case} case" if origin.case else "",
         ", ".join(f"{old} → {new}" for old, new in origin.names.items()),
+        multiplied,
+        f"else `{origin.default}`" if origin.default is not None else "",
     ]
-    return "; ".join([" or ".join(f"`{path}`" for path in origin.reads), *(each for each in details if each)])
+    found = (" or " if origin.path else " and ").join(paths)
+    return "; ".join([found, *(each for each in details if each)])
 
 
 def _cell(value: object) -> str:

@@ -6,12 +6,14 @@ import re
 import dagster as dg
 import pytest
 
+from engagement_pipeline.catalog.specs import Source
 from engagement_pipeline.orchestration.metadata import (
     MARKDOWN_LIMIT,
     PICTURE_LIMIT,
     markdown,
     markdown_table,
     picture,
+    source_definition,
 )
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PEOPLE, Scenario, event_log
 from engagement_pipeline_tests.orchestration.test_materialize import latest
@@ -113,3 +115,38 @@ def test_a_huge_picture_is_left_out() -> None:
 
 def test_a_condition_cannot_break_its_table() -> None:
     assert markdown_table(("a",), [("x | y\nz",)]).splitlines()[2] == "| x \\| y z |"
+
+
+def test_a_source_shows_which_rows_its_mappings_take_and_what_they_read() -> None:
+    rates = {"path": "currency", "factors": {"EUR": 1, "USD": 0.9}}
+    source = Source.model_validate(
+        {
+            "source": "shop",
+            "owner": "team:data",
+            "path": "shop/*",
+            "format": "jsonl",
+            "ignore": {"type": "ping"},
+            "events": [
+                {
+                    "only": {"type": ["order", "return"]},
+                    "explode": "lines",
+                    "person_id": ["user", "card"],
+                    "event": {"path": "type", "names": {"order": "ordered"}},
+                    "occurred_at": {"path": "at", "format": "epoch_s"},
+                    "value": {"path": "each.price", "multiply": rates},
+                },
+                {"person_id": {"join": ["a", "b"]}, "event": {"constant": "seen"}, "occurred_at": "at"},
+            ],
+            "aliases": {"alias": "device", "person_id": "user"},
+        }
+    )
+    shown = source_definition(source)
+    assert shown["left out"] == "`type` = ping"
+    lines = shown["mapping"].md_str.split("\n")
+    assert lines[2] == (
+        "| events | `type` = order, return; for each of `lines` | person_id | `user` or `card` |"
+    )
+    assert lines[3] == "|  |  | event | `type`; order → ordered |"
+    assert lines[5] == "|  |  | value | `each.price`; by `currency`: EUR times 1, USD times 0.9 |"
+    assert lines[6] == "| events |  | person_id | `a` and `b` |"
+    assert lines[9] == "| aliases |  | alias | `device` |"
