@@ -7,13 +7,14 @@ is due (`pending`).
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
 from engagement_pipeline.core import consents, people
 from engagement_pipeline.core.frames import HELD
 from engagement_pipeline.core.identity import known_on
+from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.workbench import Workbench
 
 _ON: Mapping[str, Callable[[pl.LazyFrame, date], pl.LazyFrame]] = {
@@ -66,9 +67,14 @@ def noted(bench: Workbench, table: str) -> bool:
 
 
 def _dates(bench: Workbench) -> list[date]:
-    """Measured days: today's may be among them, and the last ones before it are restated."""
-    measured = sorted(bench.lake.partitions("daily_measures"))
-    return [date.fromisoformat(day) for day in measured[-(bench.catalog.project.restated_dates + 2) :]]
+    """The days up to the day after the newest event: today's may be among them, and the last ones before it are
+    restated. A date that is missing here counts as changed."""
+    days = {date.fromisoformat(day) for day in bench.lake.partitions("daily_measures")}
+    days = days.union(*(bench.ledger.touched(name) for name in event_sources(bench.catalog)))
+    if not days:
+        return []
+    newest = max(days) + timedelta(days=1)
+    return [newest - timedelta(days=age) for age in range(bench.catalog.project.restated_dates + 3)]
 
 
 def _stored(bench: Workbench, name: str) -> pl.DataFrame:

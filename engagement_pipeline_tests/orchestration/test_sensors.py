@@ -157,7 +157,7 @@ def test_a_day_that_is_still_to_come_waits(landed: Scenario, monkeypatch: pytest
 
 def test_profiles_that_were_landed_alone_remake_persons(copied: Scenario) -> None:
     copied.drop("crm/later.csv", f"person,plan\n{PEOPLE[0]},platinum\n".encode())
-    copied.run("landing", only=["landed/crm", "rejected/crm"])
+    copied.run("landing", only=["landed/crm", "rejected/crm", "profiles/crm"])
     assert ranges(tick(copied, "event_days")[0]) == [(LAST.isoformat(), LAST.isoformat())]
     copied.run("event_days", LAST)
     assert "platinum" in copied.table("persons")["plan"].to_list()
