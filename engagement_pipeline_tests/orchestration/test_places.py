@@ -3,9 +3,10 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+import polars as pl
 import pytest
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.definitions.freshness_evaluator import TimeWindowFreshnessPolicyEvaluator
@@ -82,6 +83,15 @@ def test_an_upstream_asset_takes_the_place(open_project: Callable[..., Scenario]
     together = dg.Definitions.merge(scenario.definitions, dg.Definitions(assets=[model]))
     dg.Definitions.validate_loadable(together)
     assert together.resolve_asset_graph().get(key("dbt/mail")).child_keys == {key("landed/mail")}
+
+
+def test_a_database_is_a_place_without_its_address(open_project: Callable[..., Scenario]) -> None:
+    """The variable that holds its URL is read when rows are pulled, and never shown."""
+    rows = "database: {url_env: SHOP_URL, schema: sales, table: orders, watermark: changed_at}"
+    text = MAIL.replace("path: mail/*.csv\nformat: csv", rows)
+    graph = open_project(changed={"sources/mail.yaml": text}).definitions.resolve_asset_graph()
+    place = graph.get(key("sources/mail"))
+    assert (place.kinds, place.metadata) == ({"sql"}, {"reads": "sales.orders"})
 
 
 # --- what a landing reports -------------------------------------------------------------------------
@@ -162,6 +172,32 @@ def test_a_source_is_landed_when_its_upstream_was_materialized(dbt: Scenario) ->
     materialized(dbt, "2026-04-02")
     (later,) = tick(dbt, "upstream_assets")[0]
     assert later.run_key != request.run_key
+
+
+def test_a_table_of_the_teams_own_asset_comes_in(open_project: Callable[..., Scenario]) -> None:
+    """From its materialization to the events, through the request that the sensor makes."""
+    table = DBT["sources/mail.yaml"].replace(
+        "path: mail/*.csv\nformat: csv", "path: marts/mail\nformat: delta"
+    )
+    scenario = open_project(changed={"sources/mail.yaml": table})
+
+    @dg.asset(key=["dbt", "mail"])
+    def model() -> None:
+        columns = ("id", "person", "type", "at")
+        rows = pl.DataFrame([OPENS[0], ("n2", *OPENS[0][1:])], schema=columns, orient="row")
+        rows.write_delta(str(scenario.settings.landing / "marts/mail"), mode="append")
+
+    for opens in (2, 4):
+        assert dg.materialize([model], instance=scenario.instance).success
+        (request,) = tick(scenario, "upstream_assets")[0]
+        landed = ["/".join(each.path) for each in request.asset_selection or []]
+        result = scenario.run("landing", only=landed)
+        assert scenario.table("landed/mail").height == opens
+        assert not [each for each in result.all_events if each.asset_key == key("dbt/mail")]
+        ended(scenario, request, dg.DagsterRunStatus.SUCCESS)
+        assert tick(scenario, "upstream_assets")[0] == []
+    scenario.run("event_days", date(2026, 4, 2), date(2026, 4, 2), only=["events/mail"])
+    assert scenario.table("events/mail")["event_id"].sort().to_list() == ["n1", "n2"]
 
 
 def test_a_landing_that_fails_is_tried_three_times(dbt: Scenario) -> None:
