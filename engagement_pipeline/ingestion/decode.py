@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 import polars as pl
@@ -24,9 +25,7 @@ from engagement_pipeline.ingestion.readers.rows import TOO_LARGE
 from engagement_pipeline.ingestion.shapes import ALL, Node, layers, picked
 
 BLOCK = 32_768
-SPLIT, PIECE = 16, 128
-"""A block that polars does not take is read in 16 parts, those that fail in 16 again; of 128 rows or fewer
-each goes through Python."""
+PIECE = 1_024
 BEYOND_FLOATS = 10**308
 """Polars refuses whole numbers that not even a float could hold."""
 DEEPEST = 200
@@ -131,34 +130,24 @@ def _rows(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded
     fields = _read(raw, root.schema(textual or frozenset()))
     if fields is not None:
         return Decoded(_results(fields, root), _no_reasons(raw.len()))
-    parts = list(_parts(raw, max(raw.len() // SPLIT, PIECE)))
-    tried: list[Decoded | None] = [_at_once(part, root, textual) for part in parts[:2]]
-    kinds = [] if textual is not None or any(tried) else _kinds(raw, root)
+    parts = [raw.slice(start, PIECE) for start in range(0, raw.len(), PIECE)]
+    tried = [_read(part, root.schema(textual or frozenset())) for part in parts[:2]]
+    kinds = [] if textual is not None or any(each is not None for each in tried) else _kinds(raw, root)
     if any(keys for keys, _ in kinds):
         return _together([(rows, _rows(raw.gather(rows), root, keys)) for keys, rows in kinds])
-    tried += [_at_once(part, root, textual) for part in parts[2:]]
-    return _joined(each or _piece(part, root, textual) for part, each in zip(parts, tried, strict=True))
+    tried += [_read(part, root.schema(textual or frozenset())) for part in parts[2:]]
+    return _in_order(parts, tried, root)
 
 
-def _piece(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded:
-    """Rows among which one cannot be read: smaller parts, the least of them row by row."""
-    if raw.len() <= PIECE:
-        return _by_python(raw, root)
-    parts = _parts(raw, max(raw.len() // SPLIT, PIECE))
-    return _joined(_at_once(part, root, textual) or _piece(part, root, textual) for part in parts)
-
-
-def _parts(raw: pl.Series, rows: int) -> Iterable[pl.Series]:
-    return (raw.slice(start, rows) for start in range(0, raw.len(), rows))
-
-
-def _at_once(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded | None:
-    fields = _read(raw, root.schema(textual or frozenset()))
-    return None if fields is None else Decoded(_results(fields, root), _no_reasons(raw.len()))
-
-
-def _joined(parts: Iterable[Decoded]) -> Decoded:
-    found = list(parts)
+def _in_order(parts: list[pl.Series], tried: list[pl.DataFrame | None], root: Node) -> Decoded:
+    """Parts as polars read them; those that it did not take as Python reads them."""
+    found: list[Decoded] = []
+    for like, run in groupby(zip(parts, tried, strict=True), key=lambda each: each[1] is not None):
+        if like:
+            fields = pl.concat(each for _, each in run if each is not None)
+            found.append(Decoded(_results(fields, root), _no_reasons(fields.height)))
+        else:
+            found += [_by_python(part, root) for part, _ in run]
     return Decoded(pl.concat(each.fields for each in found), pl.concat(each.malformed for each in found))
 
 

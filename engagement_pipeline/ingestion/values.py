@@ -121,8 +121,10 @@ def read_times(text: pl.Series, origin: Origin, zone: str) -> pl.Series:
         return _counted(text, count, origin.timezone or zone)
     forms = WITHOUT_OFFSET + WITH_OFFSET + [DAY] if origin.format is None else [origin.format]
     read = pl.Series(text.name, [None], dtype=UTC_MICROS).new_from_index(0, text.len())
-    # Each pattern costs a pass over the rows, nearly always one is enough; no text fits two of them.
-    for form in forms:
+    # Each pattern costs a pass over the rows, nearly always that of the first row is enough; no text fits two
+    # of them.
+    first = text.drop_nulls().head(1)
+    for form in sorted(forms, key=lambda form: _read_as(first, form, origin.timezone or zone).null_count()):
         left = read.is_null() & text.is_not_null()
         if not left.any():
             break

@@ -3,6 +3,6 @@
 from engagement_pipeline_tests.benchmarks import bench_landing, bench_scores, bench_stored
 
 if __name__ == "__main__":
-    bench_landing.main([])
+    bench_landing.main()
     bench_scores.main()
     bench_stored.main()
