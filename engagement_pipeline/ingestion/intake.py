@@ -6,7 +6,7 @@ stops another. Not here: what a row is worth (`verdicts`), and events, which are
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,15 @@ from engagement_pipeline.contracts.tables import schema_for
 from engagement_pipeline.core.frames import LANDED, REJECTED
 from engagement_pipeline.ingestion.databases.connection import DatabaseRefused
 from engagement_pipeline.ingestion.erased import screened
-from engagement_pipeline.ingestion.landing import Found, discover, in_pieces, landed_rows, oddities
+from engagement_pipeline.ingestion.landing import (
+    Found,
+    PlaceState,
+    Tally,
+    discover,
+    in_pieces,
+    landed_rows,
+    oddities,
+)
 from engagement_pipeline.ingestion.people import never_stored, store_people
 from engagement_pipeline.ingestion.places import Unusable, since_of
 from engagement_pipeline.ingestion.pulling import Puller
@@ -43,16 +51,6 @@ class IntakeIncomplete(Exception):  # noqa: N818  the words are what the reader 
 
 
 @dataclass(frozen=True)
-class PlaceState:
-    """What lies in the place that a source reads from."""
-
-    files: int
-    bytes: int
-    newest: datetime | None
-    """When the newest file was last written."""
-
-
-@dataclass(frozen=True)
 class Landing:
     """What became of the files that were found."""
 
@@ -63,7 +61,7 @@ class Landing:
     """Files that had landed before, or are another of this run under a second name."""
     notes: tuple[str, ...]
     """What is odd about files that landed: no rows, a mapped column that is missing."""
-    place: "PlaceState | None" = None
+    place: PlaceState | None = None
     """What lies in the place; None for a source that reads no files, and for a place out of reach."""
     outage: str = ""
     """Why the place could not be read, or not to its end."""
@@ -137,7 +135,7 @@ def _take_in(work: "_Work", landing: Path | str, replay: bool) -> Intake:
     already = ledger.landed(source.source)
     if replay:
         ledger.request_replay(source.source, already)
-    found = _Tally(set(already))
+    found = Tally(set(already))
     since = since_of(source, work.catalog.project)
     if source.database is None:
         seen = Seen(ledger.database)
@@ -154,30 +152,6 @@ def _take_in(work: "_Work", landing: Path | str, replay: bool) -> Intake:
     again |= never_stored(source, already, work.lake)
     work.examine(sorted(again & already))
     return work.finish(found)
-
-
-class _Tally:
-    """The files that were found, counted as they go by."""
-
-    def __init__(self, fingerprints: set[str]) -> None:
-        self.fingerprints = fingerprints
-        self.known = self.files = self.bytes = self.newest = 0
-
-    def is_new(self, found: Found) -> bool:
-        """Whether the content is seen for the first time."""
-        self.files += 1
-        self.bytes += found.size
-        self.newest = max(self.newest, found.modified)
-        if found.fingerprint in self.fingerprints:
-            self.known += 1
-            return False
-        self.fingerprints.add(found.fingerprint)
-        return True
-
-    @property
-    def place(self) -> PlaceState:
-        newest = datetime.fromtimestamp(self.newest / 1e9, UTC) if self.files else None
-        return PlaceState(self.files, self.bytes, newest)
 
 
 class _Work:
@@ -293,7 +267,7 @@ class _Work:
         number = self.ledger.next_replay(self.source.source, self.lake) if replayed else 0
         self.ledger.touch(self.source.source, days, replayed, number)
 
-    def finish(self, found: "_Tally") -> Intake:
+    def finish(self, found: Tally) -> Intake:
         """Stores what is left to store."""
         self.settle()
         place = found.place if self.source.database is None and not self.outage else None

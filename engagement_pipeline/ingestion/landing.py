@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -47,6 +47,41 @@ class Found:
     """Nanoseconds since 1970."""
     problem: str = ""
     """Why its bytes could not be had."""
+
+
+@dataclass(frozen=True)
+class PlaceState:
+    """What lies in the place that a source reads from."""
+
+    files: int
+    bytes: int
+    newest: datetime | None
+    """When the newest file was last written."""
+
+
+class Tally:
+    """The files that were found, counted as they go by."""
+
+    def __init__(self, fingerprints: set[str]) -> None:
+        self.fingerprints = fingerprints
+        self.known = self.files = self.bytes = self.newest = 0
+
+    def is_new(self, found: Found) -> bool:
+        """Whether the content is seen for the first time."""
+        self.files += 1
+        self.bytes += found.size
+        self.newest = max(self.newest, found.modified)
+        if found.fingerprint in self.fingerprints:
+            self.known += 1
+            return False
+        self.fingerprints.add(found.fingerprint)
+        return True
+
+    @property
+    def place(self) -> PlaceState:
+        """What was found, in figures."""
+        newest = datetime.fromtimestamp(self.newest / 1e9, UTC) if self.files else None
+        return PlaceState(self.files, self.bytes, newest)
 
 
 def listing(source: Source, landing: Path | str, since: date | None = None) -> list[Listed]:
