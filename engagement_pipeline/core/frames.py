@@ -229,7 +229,7 @@ DESCRIPTIONS = {
     "persons": "How many people had exactly these points.",
     "points": "Points before scaling, in ten-thousandths; null when unscored.",
     "points_digest": "Digest of the part of the definition that makes points.",
-    "properties": "The whole row as the source gave it, as JSON.",
+    "properties": "The whole row as the source gave it, as JSON; of a list's element what its mapping reads.",
     "quantity": "Events, or hundredths of the unit; uncapped, never zero.",
     "raw": "The row as a JSON object, or the line as it came where it is none.",
     "reason": "Why not, in words; null for who is sent something.",

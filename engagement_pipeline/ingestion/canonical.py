@@ -37,6 +37,8 @@ PASSED_ON = ["session_id", "campaign_id", "message_id"]
 TEXT = "text."
 MAPPING = "\0mapping"
 """Which of the source's event mappings a candidate comes from."""
+HASH = "\0hash"
+"""The hash of the whole raw row."""
 CONTENT_ID = "content"
 """The default of an `event_id` for which the row's content counts where no id is given."""
 NO_ID = ["", "null", "none", "nan", "undefined"]
@@ -108,6 +110,7 @@ def _told_apart(events: pl.DataFrame) -> pl.DataFrame:
 def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: Catalog) -> pl.DataFrame:
     """Candidates of the rows that one mapping takes."""
     properties = _properties(mapping, catalog)
+    rows = _hashed(rows, mapping)
     typed: dict[str, tuple[pl.Expr, Callable[[pl.Expr], pl.Expr]]] = {
         "value": (_value(mapping, catalog), partial(as_number, factor=_factor(mapping.value))),
         "is_machine": (_optional(mapping.is_machine), as_boolean),
@@ -137,7 +140,7 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
         .then(False)
         .otherwise("is_machine")
         .alias("is_machine"),
-        properties=pl.col("raw"),
+        properties=_rest(rows, mapping),
     )
     own = _content_hash(mapping, catalog)
     # The verdict comes after the hash: an event stays the same when one knows better who did it.
@@ -202,8 +205,13 @@ def _fields(mapping: object) -> dict[str, Origin]:
 def _properties(mapping: EventMapping, catalog: Catalog) -> dict[str, Origin]:
     """Every declared property: from where the mapping says, else from a field of its own name, first of the
     element where a list is exploded."""
-    own = {name: [f"{EACH}.{name}", name] if mapping.explode else [name] for name in catalog.properties}
-    return {name: mapping.properties.get(name) or Origin(path=own[name]) for name in catalog.properties}
+
+    def own(name: str) -> Origin:
+        if mapping.explode is None:
+            return Origin(path=[name])
+        return Origin(path=[f"{EACH}.{name}", *([] if name == mapping.explode else [name])])
+
+    return {name: mapping.properties.get(name) or own(name) for name in catalog.properties}
 
 
 # --- columns ----------------------------------------------------------------------------------------
@@ -228,13 +236,31 @@ def _known(origin: Origin) -> pl.Expr:
 
 def _event_id(mapping: EventMapping) -> pl.Expr:
     """The mapped id, or the content's hash; with the element's number where it is not the element's own."""
-    origin, content = mapping.event_id, _hash(pl.col("raw"))
-    own = content if origin is None else _given_id(origin)
+    origin = mapping.event_id
+    own = pl.col(HASH) if origin is None else _given_id(origin)
     if origin is not None and origin.default == CONTENT_ID:
-        own = pl.coalesce(own, content)
+        own = pl.coalesce(own, HASH)
     if mapping.explode is None or (origin is not None and any(of_element(path) for path in origin.reads)):
         return own
     return filled("{}-{}", own, ELEMENT)
+
+
+def _hashed(rows: pl.DataFrame, mapping: EventMapping) -> pl.DataFrame:
+    """The rows with their HASH where one may be an id; a row with a long list is hashed once."""
+    if mapping.event_id is not None and mapping.event_id.default != CONTENT_ID:
+        return rows
+    if mapping.explode is None:
+        return rows.with_columns(_hash(pl.col("raw")).alias(HASH))
+    once = rows.unique(PLACE).select(PLACE, _hash(pl.col("raw")).alias(HASH))
+    return rows.join(once, on=PLACE, how="left", maintain_order="left")
+
+
+def _rest(rows: pl.DataFrame, mapping: EventMapping) -> pl.Expr:
+    """The row as it came; of an exploded one what was read, or a list of n elements would be stored n times."""
+    if mapping.explode is None:
+        return pl.col("raw")
+    read = [pl.col(name).alias(name.removeprefix(FROM)) for name in rows.columns if name.startswith(FROM)]
+    return pl.struct(read).struct.json_encode()
 
 
 def _given_id(origin: Origin) -> pl.Expr:

@@ -296,6 +296,26 @@ def test_elements_may_be_chosen() -> None:
     ]
 
 
+def test_a_long_list_is_not_stored_once_for_each_of_its_elements() -> None:
+    row = view(1, coupon="all", lines=[{"price": n, "note": "x" * 50} for n in range(2_000)])
+    found = judged(of({**LINES, "event_id": {"path": "none", "default": "content"}}), row).events
+    assert found.height == 2_000
+    assert found["properties"].str.len_bytes().max() < 300
+    assert json.loads(found["properties"][7]) == {
+        "none": None,
+        "who": "p1",
+        "at": AT,
+        "coupon": "all",
+        "each.coupon": None,
+        "each.count": None,
+        "each.price": "7",
+        "each.page": None,
+        "each.seconds": None,
+        "page": None,
+        "seconds": None,
+    }
+
+
 def test_plain_values_are_elements_too() -> None:
     mapping = {**VIEW, "explode": "pages", "properties": {"page": "each"}}
     rows = [view(1, pages=["/a", "/b"]), view(2, pages="/c")]
