@@ -256,7 +256,7 @@ def _hashed(rows: pl.DataFrame, mapping: EventMapping) -> pl.DataFrame:
 
 
 def _rest(rows: pl.DataFrame, mapping: EventMapping) -> pl.Expr:
-    """The row as it came; of an exploded one what was read, or a list of n elements would be stored n times."""
+    """The row as it came; of an exploded one what was read, for a list would be stored once per element."""
     if mapping.explode is None:
         return pl.col("raw")
     read = [pl.col(name).alias(name.removeprefix(FROM)) for name in rows.columns if name.startswith(FROM)]
