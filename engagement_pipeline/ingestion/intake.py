@@ -4,7 +4,7 @@ Here: taking files in, each exactly once, with everything that must be stored on
 stops another. Not here: what a row is worth (`verdicts`), and events, which are made day by day (`events`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from engagement_pipeline.ingestion.landing import (
     in_pieces,
     landed_rows,
     oddities,
+    weight,
 )
 from engagement_pipeline.ingestion.people import never_stored, store_people
 from engagement_pipeline.ingestion.places import Unusable, since_of
@@ -167,6 +168,8 @@ class _Work:
         self.erased = 0
         self.table = table_spec(f"landed/{source.source}", catalog)
         self.gathered: dict[Found, list[pl.DataFrame]] = {}
+        self.held = 0
+        """Rows gathered, long ones counted as several."""
         self.landed: list[LandedFile] = []
         self.failed: list[LandedFile] = []
         self.notes: list[str] = []
@@ -203,11 +206,12 @@ class _Work:
         try:
             for block in blocks:
                 first.append(block)
-                if _rows(first) >= COMMIT_ROWS:
+                if weight(first) >= COMMIT_ROWS:
                     self._store([found], in_pieces(chain(first, blocks)))
                     break
             else:
                 self.gathered[found] = first
+                self.held += weight(first)
         except (UnreadableFile, TooManyRejected) as error:
             odd = (
                 []
@@ -223,7 +227,7 @@ class _Work:
             self.notes += oddities(found, self.source)
             self.notes += [] if verdict.rows else [f"{found.file} has no rows"]
         self.verdicts.append(verdict)
-        if sum(map(_rows, self.gathered.values())) >= COMMIT_ROWS:
+        if self.held >= COMMIT_ROWS:
             self.commit()
             self.settle()  # so that a first load that is killed need not judge all of it again
 
@@ -232,7 +236,7 @@ class _Work:
         if self.gathered:
             frames = [frame for frames in self.gathered.values() for frame in frames]
             self._store(list(self.gathered), pl.concat([LANDED.to_frame(), *frames]))
-            self.gathered = {}
+            self.gathered, self.held = {}, 0
 
     def examine(self, batches: list[str]) -> None:
         """Judges batches that landed in an earlier run."""
@@ -326,7 +330,3 @@ class _Work:
             status="failed" if reason else "landed",
             reason=reason,
         )
-
-
-def _rows(frames: Iterable[pl.DataFrame]) -> int:
-    return sum(frame.height for frame in frames)

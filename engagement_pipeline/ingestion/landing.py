@@ -24,6 +24,8 @@ from engagement_pipeline.storage.seen import Seen
 
 PIECE_ROWS = 262_144
 """Rows of one parquet file of a big batch; about 80 MB in memory."""
+LONG_ROW = 512
+"""Bytes. Longer rows count as several, so that what is held at once has a bound however long they are."""
 REMEMBER = 500
 """Files read after which it is noted that they were: a run that is killed does not read them all again."""
 FAILURES = 3
@@ -208,12 +210,17 @@ def landed_rows(found: Found, source: Source, received_at: datetime) -> Iterator
         raise UnreadableFile(found.file, error.why, error.remedy) from error
 
 
+def weight(frames: Iterable[pl.DataFrame]) -> int:
+    """Rows, of which long ones count as several."""
+    return sum(max(each.height, int(each["raw"].str.len_bytes().sum()) // LONG_ROW) for each in frames)
+
+
 def in_pieces(blocks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """The blocks, gathered to a good size for one parquet file each."""
     held: list[pl.DataFrame] = []
     for block in blocks:
         held.append(block)
-        if sum(frame.height for frame in held) >= PIECE_ROWS:
+        if weight(held) >= PIECE_ROWS:
             yield pl.concat(held)
             held = []
     if held:
