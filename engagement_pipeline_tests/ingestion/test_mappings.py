@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -12,7 +13,7 @@ from engagement_pipeline.core.events import settle
 from engagement_pipeline.ingestion.canonical import canonical_events, mapped_paths, number_repeats
 from engagement_pipeline.ingestion.identities import split_identities
 from engagement_pipeline.ingestion.judging import Judged, judge
-from engagement_pipeline_tests.ingestion.shop import RECEIVED, catalog, landed
+from engagement_pipeline_tests.ingestion.shop import RECEIVED, Shop, catalog, landed
 
 PLAN = {
     "page_viewed": Event(channel="web", properties={"page": "text", "seconds": "integer"}),
@@ -394,3 +395,35 @@ def test_paths_that_all_mappings_read() -> None:
         "at": "occurred_at",
         "coupon": "coupon",
     }
+
+
+# --- through the stores -----------------------------------------------------------------------------
+
+
+def test_a_source_of_many_kinds_is_taken_in_and_its_days_are_made(open_shop: Callable[..., Shop]) -> None:
+    source = of(
+        [{**LINES, "only": {"t": "order"}}, {**VIEW, "only": {"t": "view"}}],
+        profiles={"only": {"t": "person"}, "person_id": "who"},
+        columns={"tier": "text"},
+        aliases={"alias": "device", "person_id": "who", "occurred_at": "at"},
+        ignore={"t": "ping"},
+    )
+    shop = open_shop(source, events=PLAN)
+    rows = [
+        view(1, t="order", lines=[{"price": 1}, {"price": 2}], device="d1"),
+        view(2, t="view"),
+        view(3, t="person", tier="gold"),
+        view(4, t="ping"),
+        view(5, t="other"),
+    ]
+    shop.drop("s/a.jsonl", rows)
+    shop.drop("s/b.jsonl", [rows[0], view(2, t="view", seconds=3)])
+    took = shop.run("s")
+    one, two = sorted(took.verdicts, key=lambda verdict: verdict.rows)
+    assert (one.rejected_rows, two.rejected_rows, two.ignored) == (0, 1, 1)
+    assert two.by_rule == {"unmapped_row": 1}
+    stored = shop.table("events/s").sort("event_id", "seconds")
+    assert stored["event_id"].to_list() == ["e1-1", "e1-2", "e2"]
+    assert shop.table("conflicts/s")["event_id"].to_list() == ["e2"]
+    assert shop.table("rejected/s")["row_number"].to_list() == [5]
+    assert shop.take_in("s").by_rule == {}
