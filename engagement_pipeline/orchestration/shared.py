@@ -6,7 +6,9 @@ materialized alone. Here: keeping what the first of them computed for the next. 
 that finds nothing kept, in another process say, computes what it needs. Not here: how (`engines`).
 """
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -25,7 +27,7 @@ class SharedWindows:
         self._key: Hashable = None
         self._waiting: set[str] = set()
         self._kept: Sequence[Callable[[], Window]] = ()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: _Folder | None = None
 
     def windows(
         self,
@@ -63,20 +65,25 @@ class SharedWindows:
         if first is None or second is None:
             self._kept = [lambda: first] if first is not None else []
             return
-        self._folder = tempfile.TemporaryDirectory(prefix="engagement-windows-")
+        self._folder = _Folder()
         kept: list[Callable[[], Window]] = []
         for number, window in enumerate(_chain(first, second, found)):
-            folder = Path(self._folder.name) / str(number)
+            folder = self._folder.path / str(number)
             window.write(folder)
             as_of = window.as_of
             kept.append(lambda folder=folder, as_of=as_of: read(folder, as_of))  # type: ignore[misc]
         self._kept = kept
 
     def _forget(self) -> None:
-        self._key, self._waiting, self._kept = None, set(), ()
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._key, self._waiting, self._kept, self._folder = None, set(), (), None
+
+
+class _Folder:
+    """A folder for a while: it goes with the object."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="engagement-windows-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _chain(first: Window, second: Window, rest: Iterator[Window]) -> Iterator[Window]:

@@ -58,9 +58,9 @@ _KINDS: dict[str, Callable[[str, Catalog], TableSpec]] = {
     # Measure first: a score reads a few of many measures, and skips the row groups of the others.
     "daily_measures": _fixed(frames.DAILY_MEASURES, "event_date", "measure", "person_id"),
     "measure_coverage": _fixed(frames.MEASURE_COVERAGE, "event_date", "measure"),
-    "points": _fixed(frames.POINTS, "as_of", "person_id"),
+    "points": lambda name, catalog: TableSpec(name, frames.POINTS, "as_of", ("person_id",), folded=True),
     "references": _fixed(frames.REFERENCES, "effective_from", "points"),
-    "scores": _fixed(frames.SCORES, "as_of", "person_id"),
+    "scores": lambda name, catalog: TableSpec(name, frames.SCORES, "as_of", ("person_id",), folded=True),
     "segments": _fixed(frames.SEGMENTS, "as_of", "person_id"),
     "audiences": _fixed(frames.AUDIENCES, "as_of", "person_id"),
 }

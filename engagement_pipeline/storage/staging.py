@@ -14,9 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
-import polars_hash as plh
 
 from engagement_pipeline.core.ordered import ascends
+from engagement_pipeline.storage.digests import encoded_rows, folded_rows
 from engagement_pipeline.storage.tables import (
     NO_STATISTICS,
     ForeignRows,
@@ -32,6 +32,8 @@ Validate = Callable[[pl.DataFrame], None]
 SPILL_ROWS = 2_000_000
 """Rows of several partitions held in memory before they are spilled, split by partition."""
 BATCH_ROWS = 250_000
+BATCH_BYTES = 256 * 2**20
+"""Of pieces that are validated together; one piece is validated whole, whatever its size."""
 ROW_GROUP = 200_000
 
 
@@ -139,12 +141,14 @@ def _grouped(pieces: Iterable[tuple[str, pl.DataFrame]]) -> Iterator[list[tuple[
     """Pieces with rows, gathered to a good size: validating one costs 40 ms however few its rows are, which
     for a year of days was more than everything else."""
     group: list[tuple[str, pl.DataFrame]] = []
+    rows = size = 0
     for key, frame in pieces:
         if frame.height:
             group.append((key, frame))
-        if sum(rows.height for _, rows in group) >= BATCH_ROWS:
+            rows, size = rows + frame.height, size + int(frame.estimated_size())
+        if rows >= BATCH_ROWS or size >= BATCH_BYTES:
             yield group
-            group = []
+            group, rows, size = [], 0, 0
     if group:
         yield group
 
@@ -235,10 +239,9 @@ def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, fold
 
 
 def _hashes(spec: TableSpec, frame: pl.DataFrame) -> int:
-    """Sum of the rows' 64-bit hashes; in 128 bits no number of rows can overflow it."""
-    columns = [pl.col(name) for name in spec.schema if name not in spec.provenance]
-    total: int = frame.select(plh.hash_rows(columns).nchash.xxh3_64().cast(pl.Int128).sum()).item()
-    return total
+    """Sum of the rows' 64-bit hashes."""
+    rows = frame.select(name for name in spec.schema if name not in spec.provenance)
+    return folded_rows(rows) if spec.folded else encoded_rows(rows)
 
 
 def _stats(spec: TableSpec, frame: pl.DataFrame) -> str:

@@ -64,6 +64,9 @@ class TableSpec:
     """Order of the rows in a partition; readers that filter on the first of these skip most of a file."""
     provenance: frozenset[str] = field(default_factory=frozenset)
     """Columns that say where a row came from: a change in them alone is no change of the data."""
+    folded: bool = False
+    """Digested by `digests.folded_rows`. Of other tables the digests are remembered beyond the next run (by
+    coverage, by deliveries) and stay as they are."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+)*", self.name):

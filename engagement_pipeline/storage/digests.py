@@ -1,0 +1,80 @@
+"""Hashes of rows, whose sum tells whether a partition's content changed.
+
+Here: 64 bits per row, the same on every machine and however rows are ordered or cut. Not here: when they are
+taken (`staging`). They find changes; they withstand nobody who wants to find two contents with one sum.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import polars_hash as plh
+
+Hashes = npt.NDArray[np.uint64]
+
+_STEP, _FACTOR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+_NULL = np.uint64(0x94D049BB133111EB)
+_HALF = np.uint64(32)
+
+
+def encoded_rows(frame: pl.DataFrame) -> int:
+    """The sum of the rows' hashes, each of the row written out as bytes."""
+    total: int = frame.select(plh.hash_rows(pl.all()).nchash.xxh3_64().cast(pl.Int128).sum()).item()
+    return total
+
+
+def folded_rows(frame: pl.DataFrame) -> int:
+    """The same by other means: column by column, which takes 0.05 s for 400,000 rows with a million
+    contributions where writing rows out takes 0.15 s. Other hashes than those of `encoded_rows`."""
+    hashes = _fold(frame.get_columns(), frame.height)
+    low = int((hashes & np.uint64(0xFFFFFFFF)).sum())
+    return (int((hashes >> _HALF).sum()) << 32) + low  # Python's integers do not overflow
+
+
+def _fold(columns: list[pl.Series], rows: int) -> Hashes:
+    found = np.full(rows, _STEP)
+    for column in columns:
+        found ^= _values(column)
+        found *= _FACTOR  # so that the same values in other columns are another row
+        found ^= found >> _HALF
+    return _mixed(found)
+
+
+def _mixed(hashes: Hashes) -> Hashes:
+    """Every bit comes to depend on every other, so that sums of rows tell which values stand together."""
+    hashes *= _NULL
+    hashes ^= hashes >> _HALF
+    hashes *= _FACTOR
+    hashes ^= hashes >> _HALF
+    return hashes
+
+
+def _values(column: pl.Series) -> Hashes:
+    """64 bits per value, different for different ones unless text collides; all nulls alike."""
+    kind = column.dtype
+    if isinstance(kind, pl.List):
+        found = _lists(column)
+    elif isinstance(kind, pl.Struct):
+        found = _fold(column.struct.unnest().get_columns(), len(column))
+    elif kind in (pl.String, pl.Enum, pl.Categorical):
+        text = column.cast(pl.String).fill_null("").to_frame("text")
+        found = text.select(pl.col("text").nchash.xxh3_64()).to_series().to_numpy()  # type: ignore[attr-defined]
+    elif kind.is_float():
+        found = (column.cast(pl.Float64).fill_null(0.0).to_numpy() + 0.0).view(np.uint64)  # -0.0 is 0.0
+    else:
+        found = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
+    if column.null_count():
+        found = np.where(column.is_null().to_numpy(), _NULL, found)
+    return found
+
+
+def _lists(column: pl.Series) -> Hashes:
+    """Values and their places: the same values in another order are another list."""
+    lengths = column.list.len().fill_null(0).cast(pl.Int64).to_numpy()
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    inner = _values(column.explode(empty_as_null=False, keep_nulls=False))
+    places = (np.arange(len(inner)) - np.repeat(starts, lengths)).view(np.uint64)
+    inner = _mixed(inner ^ (places * _STEP))
+    upto = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(inner, dtype=np.uint64)])
+    found: Hashes = upto[ends] - upto[starts] + lengths.view(np.uint64) * _FACTOR
+    return found
