@@ -33,6 +33,7 @@ TELLING = 6
 ERASED = "erased"
 JSON_COLUMNS = ("raw", "properties")
 STRINGS = r'"(?:[^"\\]|\\.)*"'
+NAME_PARTS = re.compile(r"[\w@+.-]+")
 NUMBERS = r"[:\[,]\s*\d+"
 
 
@@ -187,6 +188,21 @@ def screened(block: pl.DataFrame, source: Source, stones: Tombstones) -> Screene
         return Screened(block, 0)
     changed = without(block, Names(frozenset(found)), source)
     return Screened(changed.rows, changed.removed)
+
+
+def name_without(file: str, stones: Tombstones) -> str:
+    """A file's name as it may be stored: without the ids of erased people."""
+    if not stones:
+        return file
+    parts = {each for token in NAME_PARTS.findall(file) for each in (token, *_without_endings(token))}
+    found = stones.erased(filter(telling, parts))
+    return Names(frozenset(found)).out_of_text(file) if found else file
+
+
+def _without_endings(token: str) -> list[str]:
+    """`ada.jsonl.gz` may be called after `ada.jsonl` or `ada`."""
+    parts = token.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 class MappedIds(NamedTuple):

@@ -7,7 +7,7 @@ files lie (`places`), formats (`readers`), and taking files in (`intake`).
 import hashlib
 from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,11 +16,13 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Project, Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.canonical import mapped_paths
+from engagement_pipeline.ingestion.erased import name_without
 from engagement_pipeline.ingestion.places import Gone, Listed, Local, Place, Unusable, place_of, since_of
 from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of, read_raw
 from engagement_pipeline.storage.ledger import Ledger
 from engagement_pipeline.storage.objects import ObjectRefused, StoreUnreachable
 from engagement_pipeline.storage.seen import Seen
+from engagement_pipeline.storage.tombstones import tombstones
 
 PIECE_ROWS = 262_144
 """Rows of one parquet file of a big batch; about 80 MB in memory."""
@@ -118,11 +120,12 @@ def discover(
         for each in files:
             known = place.fingerprint(each) or memory.recall(each)
             if known is not None and known in landed:
-                yield Found(each.file, None, each.size, known, modified=each.modified)
+                yield Found(memory.name(each), None, each.size, known, modified=each.modified)
                 continue
             try:
                 with place.fetch(each) as local:
-                    yield _read(place, local, memory)
+                    found = _read(place, local, memory)
+                    yield replace(found, file=memory.name(each))
                 failures = 0
             except (Gone, FileNotFoundError):
                 continue
@@ -130,7 +133,7 @@ def discover(
                 failures = 0 if isinstance(error, ObjectRefused) else failures + 1
                 if failures == FAILURES:
                     raise
-                yield _unread(each, str(error))
+                yield replace(_unread(each, str(error)), file=memory.name(each))
 
 
 def unknown_files(source: Source, landing: Path | str, project: Project, ledger: Ledger) -> list[Listed]:
@@ -170,16 +173,21 @@ class _Memory:
     def __init__(self, source: str, seen: Seen | None, files: Iterable[Listed]) -> None:
         self.source, self.seen = source, seen
         self.known = seen.files(source) if seen else {}
+        self.stones = tombstones(seen.database) if seen else None
         self.fresh: dict[str, tuple[str, str]] = {}
         if seen:
-            seen.forget(source, self.known.keys() - {each.file for each in files})
+            seen.forget(source, self.known.keys() - {self.name(each) for each in files})
+
+    def name(self, listed: Listed) -> str:
+        """The file's name as it may be stored: a file may be called after somebody who was erased."""
+        return name_without(listed.file, self.stones) if self.stones else listed.file
 
     def recall(self, listed: Listed) -> str | None:
-        looks, fingerprint = self.known.get(listed.file, ("", ""))
+        looks, fingerprint = self.known.get(self.name(listed), ("", ""))
         return fingerprint if looks == _looks(listed) else None
 
     def note(self, listed: Listed, fingerprint: str) -> None:
-        self.fresh[listed.file] = (_looks(listed), fingerprint)
+        self.fresh[self.name(listed)] = (_looks(listed), fingerprint)
         if len(self.fresh) >= REMEMBER:
             self.write()
 
