@@ -26,8 +26,17 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
     declared = {name: people.Fact(("profiles",)) for name in catalog.profile_columns}
     first = events.group_by("person_id").agg(first_event=pl.col("event_date").min())
     persons = people.persons({"profiles": snapshots}, first, declared, project.start_date, project.timezone)
-    said = consents.said_in_events(events, catalog.consent_events, "events")
-    told = consents.consents(said, ALIASES.to_frame(), project.timezone)
+    channels = [
+        channel
+        for source in catalog.sources.values()
+        if source.profiles
+        for channel in source.profiles.consents
+    ]
+    said = [
+        consents.said_in_events(events, catalog.consent_events, "events"),
+        consents.said_in_profiles(snapshots, channels, "profiles"),
+    ]
+    told = consents.consents(pl.concat(said), ALIASES.to_frame(), project.timezone)
     known = people.as_of(persons, as_of).collect()
     plans = plan.plan_scores(catalog)
     (stored,) = LocalEngine().points(daily.lazy(), list(plans.values()), as_of)
