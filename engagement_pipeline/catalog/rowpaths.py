@@ -55,8 +55,11 @@ def parse_path(path: str) -> Steps:
 
 
 def root_of(path: str) -> str:
-    """The field or column in which a path begins."""
-    return str(parse_path(path)[0])
+    """The field or column in which a path begins; all of it where it is no path (`a [b]`)."""
+    try:
+        return str(parse_path(path)[0])
+    except PathError:
+        return path
 
 
 def _key(path: str, at: int) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from engagement_pipeline.catalog.rowpaths import root_of
 from engagement_pipeline.catalog.specs import Project, Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.canonical import mapped_paths
@@ -246,5 +247,5 @@ def oddities(found: Found, source: Source) -> list[str]:
     return [
         f"{found.file} has no column {path!r}, from which {name} is read{hint}"
         for path, name in mapped_paths(source).items()
-        if path not in there and path.split(".")[0] not in there
+        if path not in there and root_of(path) not in there
     ]

@@ -87,8 +87,9 @@ OPENED = "{event: email_opened, weight: 3, cap: {per_day: 1}}"
         (EVENTS, "chosen: false", "chosen: no", ["2: chosen: 'no' is not true or false"]),
         (WEB, "{path: ts, format: epoch_ms}", "{path: ts, constant: x}",
          ["8: occurred_at: say one of path, constant and join"]),
-        (WEB, "format: jsonl", "format: json",
-         ["4: format: 'json' is not one of csv, jsonl, parquet; did you mean 'jsonl'?"]),
+        (WEB, "format: jsonl", "format: jsnl",
+         [("4: format: 'jsnl' is not one of csv, tsv, jsonl, json, parquet, avro, delta; "
+          "did you mean 'jsonl'?")]),
         (WEB, "format: jsonl", "format: jsonl\ncolumns: {a: text}",
          ["1: `profiles` and `columns` go together: the mapping, and the facts it fills"]),
         ("campaigns/perks.yaml", "{kind: files, path: perks}", "{kind: sftp, path: perks}",

@@ -94,10 +94,11 @@ class Mapping(Spec):
     """What the three kinds of mapping share: which rows they take."""
 
     only: Only = {}
-    """The rows it takes; all without it."""
+    """The rows it takes; all without it. With `explode` it may look at `each` too: elements that it does not
+    name give nothing."""
     explode: RowPath | None = None
     """A list in the row: one result for each of its elements, which paths see as `each`. An empty or absent
-    list gives none."""
+    list gives none; anything else is a list of itself."""
 
 
 class EventMapping(Mapping):
