@@ -59,7 +59,10 @@ class CsvOptions(Spec):
     quote: Annotated[str, AfterValidator(_quote)] = '"'
     """What stands around fields that hold delimiters or line ends; `none` when such fields do not occur and
     the character is part of the text."""
-    header: Annotated[list[Annotated[str, Field(min_length=1)]], AfterValidator(_distinct)] | None = None
+    header: (
+        Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), AfterValidator(_distinct)]
+        | None
+    ) = None
     """The columns of files that do not name them in their first line."""
 
     @model_validator(mode="after")

@@ -104,6 +104,8 @@ class Source(Spec):
             raise ValueError(f"`csv` says how CSV and TSV are written; the format is {self.format}")
         if self.records is not None and self.format != "json":
             raise ValueError(f"`records` is for the format json; the format is {self.format}")
+        if self.records is not None and not all(self.records.split(".")):
+            raise ValueError(f"a key of `records` is empty: {self.records!r}")
         return self
 
     @model_validator(mode="after")
