@@ -117,7 +117,7 @@ def test_a_delivery_that_fails_leaves_the_earlier_one(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "_write", full)
+    monkeypatch.setattr(files, "write_people", full)
     with pytest.raises(DestinationRefused, match=r"'perks' cannot write .*No space left on device.*EXPORTS"):
         deliver(tmp_path, AUDIENCE.head(1))
     assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
