@@ -1,4 +1,4 @@
-"""Rules about segments and campaigns. Not here: the scores they read."""
+"""Rules about people, segments and campaigns. Not here: the scores they read."""
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -11,6 +11,43 @@ from engagement_pipeline.catalog.lint_plan import stays_inside
 from engagement_pipeline.catalog.lint_scores import condition_issues, hidden, profile_facts
 from engagement_pipeline.catalog.namespaces import columns_of_people
 from engagement_pipeline.catalog.specs import Campaign, PropertyType
+
+
+def facts_are_settled_among_their_sources(draft: Draft) -> Iterator[Issue]:
+    """project.yaml ranks sources for facts that they declare."""
+    if draft.project.spec is None or any(source.spec is None for source in draft.sources):
+        return
+    declared = {source.name: source.spec.columns for source in draft.sources if source.spec}
+    facts = sorted({fact for columns in declared.values() for fact in columns})
+    for fact, said in draft.project.spec.people.facts.items():
+        at = ("people", "facts", fact)
+        if fact not in facts:
+            message = f"no source declares the fact '{fact}'{did_you_mean(fact, facts)}"
+            yield draft.project.issue(message, *at)
+            continue
+        for source in said.sources:
+            having = [name for name, columns in declared.items() if fact in columns]
+            if source not in having:
+                message = f"source '{source}' does not declare '{fact}'{did_you_mean(source, having)}"
+                yield draft.project.issue(message, *at)
+
+
+def opt_ins_can_be_given(draft: Draft) -> Iterator[Issue]:
+    """Where an opt-in is needed, something says who opted in."""
+    if draft.project.spec is None or any(each.spec is None for each in (*draft.sources, *draft.events)):
+        return
+    sources = [source.spec for source in draft.sources if source.spec]
+    plans = [event for source in sources for event in source.plan.values()]
+    events = [*(event.spec for event in draft.events if event.spec), *plans]
+    given = {event.channel for event in events if event.consent == "opt_in"}
+    given |= {channel for source in sources if source.profiles for channel in source.profiles.consents}
+    for index, channel in enumerate(draft.project.spec.people.opt_in_needed):
+        if channel not in given:
+            message = (
+                f"nobody could be reached on '{channel}': an opt-in is needed, and no event with "
+                "`consent: opt_in` and no profile's `consents` says who gave one"
+            )
+            yield draft.project.issue(message, "people", "opt_in_needed", index, level="warning")
 
 
 def segment_conditions_hold(draft: Draft) -> Iterator[Issue]:
@@ -136,6 +173,8 @@ def _campaigns(draft: Draft) -> Iterator[tuple[Declared[Campaign], Campaign]]:
 
 
 RULES = (
+    facts_are_settled_among_their_sources,
+    opt_ins_can_be_given,
     segment_conditions_hold,
     segments_do_not_circle,
     audiences_are_consistent,

@@ -7,6 +7,27 @@ import pytest
 from engagement_pipeline_tests.catalog.folders import FILES, READERS, catalog, planted, said
 
 READERS_FILE, PERKS_FILE = "segments/readers.yaml", "campaigns/perks.yaml"
+ZONE = "timezone: Europe/Berlin\n"
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        ("facts: {plam: [crm]}", "3: no source declares the fact 'plam'; did you mean 'plan'?"),
+        ("facts: {plan: [crn]}", "3: source 'crn' does not declare 'plan'; did you mean 'crm'?"),
+        ("facts: {plan: {sources: [web], fresh_for: 90d}}", "3: source 'web' does not declare 'plan'"),
+        (
+            "opt_in_needed: [sms]",
+            "3: warning: nobody could be reached on 'sms': an opt-in is needed, and no event with `consent: opt_in` and "
+            "no profile's `consents` says who gave one",
+        ),
+    ],
+)
+def test_what_the_project_says_of_people_is_about_what_sources_say(
+    tmp_path: Path, people: str, message: str
+) -> None:
+    found = planted(tmp_path, "project.yaml", ZONE, f"{ZONE}people: {{{people}}}\n")
+    assert found == [f"project.yaml:{message}"]
 
 
 @pytest.mark.parametrize(

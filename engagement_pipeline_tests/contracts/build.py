@@ -135,12 +135,37 @@ REJECTION: dict[str, object] = {
     "raw": "{}",
 }
 
+STATEMENT: dict[str, object] = {"alias": "browser-1", "person_id": "person-1"}
+
 GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
     "landed/web": (frames.LANDED, {**REJECTION, "received_at": NOON}),
     "rejected/web": (frames.REJECTED, REJECTION),
     "events/web": (frames.event_schema(CATALOG), EVENT),
     "conflicts/web": (frames.CONFLICTS, {**EVENT, "rule": "conflicting_event_id", "reason": "taken"}),
     "persons": (frames.person_schema(CATALOG), {**PROFILE, "age": 40.0}),
+    "profiles/crm": (
+        frames.profile_schema(CATALOG.sources["crm"]),
+        {"batch": "b1", "row_number": 1, "person_id": "person-1", "observed_at": NOON, "age": 40.0},
+    ),
+    "identities/crm": (
+        frames.IDENTITIES,
+        {**STATEMENT, "batch": "b1", "row_number": 1, "merges": False, "observed_at": NOON},
+    ),
+    "aliases": (frames.ALIASES, {**STATEMENT, "valid_from": DAY, "valid_to": DAY + timedelta(days=9)}),
+    "consents": (
+        frames.CONSENTS,
+        {
+            "person_id": "person-1",
+            "channel": "email",
+            "state": "in",
+            "reason": "signed_up",
+            "source": "web",
+            "observed_at": NOON,
+            "valid_from": DAY,
+            "valid_to": DAY + timedelta(days=9),
+        },
+    ),
+    "held/persons": (frames.HELD, {"as_of": DAY, "digest": "1:ab", "since": 3}),
     "daily_measures": (
         frames.DAILY_MEASURES,
         {"event_date": DAY, "person_id": "person-1", "measure": "m", "quantity": 2},

@@ -43,6 +43,19 @@ PLANTED: list[tuple[str, str, Row]] = [
     ("persons", "valid_to: before the next period", {"person_id": "twice", "valid_to": None}),
     ("persons", "valid_to: before the next period", {"person_id": "twice", "valid_to": date(2026, 9, 1)}),
     ("persons", "age: finite", {"age": INF}),
+    ("profiles/crm", "person_id: said", {"person_id": " "}),
+    ("profiles/crm", "age: finite", {"age": INF}),
+    ("identities/crm", "alias: said", {"alias": ""}),
+    ("identities/crm", "person_id: said", {"person_id": ""}),
+    ("identities/crm", "alias: another id than the person's", {"alias": "person-1"}),
+    ("aliases", "alias: another id than the person's", {"alias": "person-1"}),
+    ("aliases", "valid_to: after valid_from", {"valid_to": DAY}),
+    ("aliases", "valid_to: before the next period", {"valid_to": None}),
+    ("consents", "person_id: said", {"person_id": ""}),
+    ("consents", "channel: known", {"channel": "pigeon"}),
+    ("consents", "state: in or out", {"state": "maybe"}),
+    ("consents", "valid_to: after valid_from", {"valid_to": DAY}),
+    ("consents", "valid_to: before the next period", {"valid_to": None}),
     ("daily_measures", "quantity: not zero", {"quantity": 0}),
     ("daily_measures", "person_id: said", {"person_id": ""}),
     ("measure_coverage", "measure: said", {"measure": ""}),
@@ -89,6 +102,9 @@ OTHERWISE: dict[str, Row] = {
     "events/web": {"event_id": "e2"},
     "conflicts/web": {"event_id": "e2"},
     "persons": {"person_id": "twice", "valid_from": DAY + timedelta(days=9)},
+    "aliases": {"valid_from": DAY + timedelta(days=9), "valid_to": None},
+    "consents": {"valid_from": DAY + timedelta(days=9), "valid_to": None},
+    "held/persons": {"as_of": DAY + timedelta(days=1)},
     "measure_coverage": {"measure": "n"},
     "references/email": {"points": 5},
 }
@@ -121,7 +137,7 @@ def test_every_rule_has_a_planted_row(table: str) -> None:
     assert {str(check.name) for check in schema_for(table, CATALOG).checks} <= planted
 
 
-@pytest.mark.parametrize("table", GOOD)
+@pytest.mark.parametrize("table", [table for table in GOOD if not table.startswith("profiles/")])
 def test_the_grain_is_kept(table: str) -> None:
     schema, row, other = good(table)
     broken = failures(frame(schema, row, other, row), schema_for(table, CATALOG))
