@@ -6,7 +6,8 @@ here: reading statements (`ingestion.identities`) and what is added up per perso
 Statements count from the instant at which they were made, each once, however often it was repeated, in the
 order of (instant, alias, person):
 
-- a **merge** says that two persons are one: they are, and with them all that belonged to either;
+- a **merge** says that two persons are one: they are, and with them all that belonged to either. Of an id
+  that is known to be anonymous it is no more than a claim;
 - a **claim** (`merges` false) says that an anonymous id, such as a browser, was seen with somebody. It joins
   the two unless each of them belongs to a person already: a device that two people use stays with the first,
   and never makes one person of them.
@@ -210,14 +211,15 @@ class _Forest:
         if self.first[person] < 0:
             self.first[person] = instant
         a, b = self.find(alias), self.find(person)
-        if merges:
+        of_persons = merges and not self.anonymous[alias] and not self.anonymous[person]
+        if of_persons:
             self.merged[alias] = 1
-        elif not self.anonymous[alias]:
+        elif not merges and not self.anonymous[alias]:
             self.anonymous[alias] = 1
             self.persons[a] -= 1
         if self.label[a] == alias:
             self.worse.add(a)
-        if a != b and not merges and self.persons[a] and self.persons[b]:
+        if a != b and not of_persons and self.persons[a] and self.persons[b]:
             self.refused.append((alias, person))
         elif a != b:
             a = self.join(a, b)

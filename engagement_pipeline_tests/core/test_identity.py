@@ -86,6 +86,19 @@ def test_a_device_shared_by_two_who_merge_is_no_longer_shared():
     assert found.shared == 0
 
 
+def test_a_merge_of_a_shared_device_unites_nobody_either():
+    found = identities(statements(claim("tablet", "ada", 3), merge("tablet", "ben", 4)), "UTC")
+    assert meaning(found.aliases, 9) == {"tablet": "ada"}
+    assert found.shared == 1
+    assert meaning(aliases(claim("tablet", "ada", 3), merge("ben", "tablet", 4)), 9) == {"tablet": "ada"}
+    assert meaning(
+        aliases(claim("phone", "tab", 3), merge("phone", "ben", 4), merge("tab", "ben", 5)), 9
+    ) == {
+        "phone": "ben",
+        "tab": "ben",
+    }
+
+
 def test_chains_of_anonymous_ids_resolve_when_one_of_them_is_known():
     found = aliases(claim("tab", "browser", 1), claim("browser", "ada", 3))
     assert meaning(found, 1) == {"tab": "browser"}
@@ -194,9 +207,11 @@ def oracle(rows, number):
             if each not in heard:
                 heard[each] = at
                 groups.append({each})
-        (merged if merges else anonymous).add(alias)
+        of_persons = merges and not {alias, person} & anonymous
+        if of_persons or not merges:
+            (merged if merges else anonymous).add(alias)
         mine, theirs = of(alias), of(person)
-        if mine is not theirs and (merges or not (mine - anonymous) or not (theirs - anonymous)):
+        if mine is not theirs and (of_persons or not (mine - anonymous) or not (theirs - anonymous)):
             groups = [group for group in groups if group is not mine and group is not theirs]
             groups.append(mine | theirs)
     found = {}
