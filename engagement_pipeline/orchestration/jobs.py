@@ -77,12 +77,9 @@ def replay_job(catalog: Catalog, jobs: Jobs) -> UnresolvedAssetJobDefinition:
         }
     )
     def one_source(given: Mapping[str, Any]) -> Mapping[str, Any]:
-        chosen = {"replay": True, "dates": given["dates"]}
-        other = {"left_alone": True}
+        replayed = {"replay": True, "dates": given["dates"]}
         return {
-            "ops": {
-                f"land_{name}": {"config": chosen if name == given["source"] else other} for name in names
-            }
+            "ops": {f"land_{name}": {"config": replayed if name == given["source"] else {}} for name in names}
         }
 
     return dg.define_asset_job(
@@ -90,5 +87,6 @@ def replay_job(catalog: Catalog, jobs: Jobs) -> UnresolvedAssetJobDefinition:
         jobs.landing.selection,
         config=one_source,
         description="Judge a source's landed batches anew, after its mapping or the tracking plan was "
-        "mended. The days that change are then due: the sensor `event_days` or the job of that name makes them.",
+        "mended; of the other sources land what is new. The days that change are then due: the sensor "
+        "`event_days`, or the job of that name, makes them.",
     )

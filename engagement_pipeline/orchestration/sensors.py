@@ -159,13 +159,20 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             yield dg.SkipReason("a run that makes event days is still going on")
             return
         due = due_event_days(bench, yesterday(project, now()))
+        sources = event_sources(bench.catalog)
+        measures = list(measures_of(bench.catalog))
         state = _digest(
             [
-                [sorted(bench.ledger.read_replays(name).items()) for name in event_sources(bench.catalog)],
+                [sorted(bench.ledger.read_replays(name).items()) for name in sources],
                 sorted(bench.versions([f"landed/{name}" for name in bench.catalog.sources]).items()),
-                sorted(bench.versions([f"events/{name}" for name in event_sources(bench.catalog)]).items()),
+                measures,
+            ]
+        )
+        made = _digest(
+            [
+                sorted(bench.versions([f"events/{name}" for name in sources]).items()),
                 sorted(bench.versions(chain.from_iterable(people_inputs(bench.catalog).values())).items()),
-                list(measures_of(bench.catalog)),
+                measures,
             ]
         )
         asked = list(_of_days(context, f"{project.project}:{jobs.events.name}", due.events, state))
@@ -174,7 +181,7 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         behind = [day for day in due.measures if day not in waited_for]
         assets = [asset_key(project, table) for table in ("daily_measures", *people_inputs(bench.catalog))]
         base = f"{project.project}:{jobs.events.name}:measures"
-        asked += _of_days(context, base, behind, state, assets)
+        asked += _of_days(context, base, behind, made, assets)
         yield from (request for _, _, request in asked[:REQUESTS_PER_TICK])
         if not asked:
             due_at_all = due.events or due.measures

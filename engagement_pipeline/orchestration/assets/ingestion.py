@@ -50,9 +50,6 @@ class LandingConfig(dg.Config):
         default="",
         description="For a replay: only what concerns these event days, as 2026-03-01..2026-03-31.",
     )
-    left_alone: bool = Field(
-        default=False, description="Do nothing at all: the job `replay` is for one source."
-    )
 
 
 def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
@@ -88,11 +85,12 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
         ],
     )
     def land(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator[Any]:
-        if config.left_alone:
-            return
         stores = (bench.catalog, bench.lake, bench.ledger)
         if config.replay:
-            dates = parse_dates(config.dates) if config.dates else None
+            try:
+                dates = parse_dates(config.dates) if config.dates else None
+            except ValueError as error:
+                raise dg.Failure(description=f"dates: {error}", allow_retries=False) from None
             bench.ledger.request_replay(source.source, batches_of(source, dates, *stores))
         took = take_in(source, bench.settings.landing, now(), *stores)
         shown = describe_intake(took)
