@@ -6,6 +6,7 @@ rewording a goal makes nothing stale. Not here: digests of data (`storage`).
 
 import hashlib
 import json
+from importlib.metadata import version
 
 from engagement_pipeline.catalog.expressions import normalise
 from engagement_pipeline.catalog.specs import Campaign, Catalog, Rule, Score, Segment, Source, Spec
@@ -40,15 +41,17 @@ def score_digest(score: Score) -> str:
 
 
 def source_digest(source: Source, catalog: Catalog) -> str:
-    """Digest of all that changes what a source's rows become: its mapping, the time zone, and for events what
-    the tracking plan says of each."""
+    """Digest of all that changes what a source's rows become: its mapping, the time zone, for events what
+    the tracking plan says of each, and the list of known bots where it judges user agents."""
     plan = {
         name: event.model_dump(mode="json", include={"channel", "unit", "properties"})
         for name, event in catalog.events.items()
         if source.events
     }
     apart = source.model_copy(update={"upstream": None, "fresh_within": None})
-    return digest(apart, plan, catalog.project.timezone, catalog.project.keep_unknown_events)
+    agents = source.machine is not None and source.machine.user_agent is not None
+    bots = [version("crawler-user-agents")] if agents else []
+    return digest(apart, plan, catalog.project.timezone, catalog.project.keep_unknown_events, *bots)
 
 
 def segment_digest(segment: Segment) -> str:

@@ -33,7 +33,7 @@ def row_verdicts(rows: pl.DataFrame, source: Source, text: Callable[[Origin], pl
     field's text in these rows.
     """
     machine = source.machine
-    reasons = [pl.when("is_machine").then(pl.lit(PROVIDER_FLAG))]
+    reasons: list[pl.Expr] = [pl.when("is_machine").then(pl.lit(PROVIDER_FLAG))]
     if machine is not None and machine.user_agent is not None:
         agents = rows.select(
             text(machine.user_agent).alias("agent"), opened=pl.col("event").is_in(machine.opened)

@@ -59,7 +59,8 @@ def due_event_days(bench: Workbench, yesterday: date) -> DueDays:
         if day == newest or day.isoformat() in stored
     ]
     lacking = _uncovered(bench, scored, shadows_of(bench.catalog))
-    measures, events = set(lacking["event_date"]), set()
+    measures: set[date] = set(lacking["event_date"])
+    events: set[date] = set()
     if newest.isoformat() not in measured or _people_lag(bench):
         measures.add(newest)
     for source in event_sources(bench.catalog):
