@@ -1,7 +1,7 @@
 """Raw JSON text to columns of text, as fast as polars can and one bad row at a time where it must.
 
-Here: picking the wanted fields out of rows, and why a row is no record. Not here: which shape that is to
-polars (`shapes`), what a field means (`canonical`, `profiles`) and its type (`values`).
+Here: picking the wanted fields out of rows, and why a row is no record. Not here: reading lines (`lines`),
+which shape that is to polars (`shapes`), what a field means (`canonical`, `profiles`), its type (`values`).
 
 `str.json_decode` takes 3.5 s per million rows and fails the whole column for one bad row; reading joined
 lines as NDJSON takes 0.7 s, but fails them all too. So rows are read in blocks, and only within a failing
@@ -11,27 +11,19 @@ holds in a column): they are found by the key that text follows, and that text i
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
 import polars as pl
-from polars.exceptions import PolarsError
 
 from engagement_pipeline.catalog.rowpaths import EACH, PathError, Steps, parse_path
-from engagement_pipeline.ingestion.readers.rows import TOO_LARGE
+from engagement_pipeline.ingestion.lines import DEEPEST, read_lines, rewritten, too_deep
 from engagement_pipeline.ingestion.shapes import ALL, Node, layers, picked
 
 BLOCK = 32_768
 PIECE = 1_024
-BEYOND_FLOATS = 10**308
-"""Polars refuses whole numbers that not even a float could hold."""
-DEEPEST = 200
-"""Levels of lists and records within each other. Polars reads 1,024 of them, Python some 900, depending on
-who calls it; one limit below both makes a row's verdict its own. Real events have ten."""
-BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Decoded(NamedTuple):
@@ -59,7 +51,7 @@ def decode(
     `exploded` has the paths of lists, and for each the paths that begin with `each`: these give lists of what
     they find in the elements (null where there is no list, or an empty one), as columns `element_column`.
     """
-    deep = _too_deep(raw)
+    deep = too_deep(raw)
     if deep.any():
         raw = raw.set(deep, "{}")
     ways = {path: _ways(path, nested=nested) for path in dict.fromkeys(paths)}
@@ -127,15 +119,15 @@ def _rows(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded
         return _together(
             [(intact, _rows(raw.gather(intact), root, textual)), (cut, _by_python(raw.gather(cut), root))]
         )
-    fields = _read(raw, root.schema(textual or frozenset()))
+    fields = read_lines(raw, root.schema(textual or frozenset()))
     if fields is not None:
         return Decoded(_results(fields, root), _no_reasons(raw.len()))
     parts = [raw.slice(start, PIECE) for start in range(0, raw.len(), PIECE)]
-    tried = [_read(part, root.schema(textual or frozenset())) for part in parts[:2]]
+    tried = [read_lines(part, root.schema(textual or frozenset())) for part in parts[:2]]
     kinds = [] if textual is not None or any(each is not None for each in tried) else _kinds(raw, root)
     if any(keys for keys, _ in kinds):
         return _together([(rows, _rows(raw.gather(rows), root, keys)) for keys, rows in kinds])
-    tried += [_read(part, root.schema(textual or frozenset())) for part in parts[2:]]
+    tried += [read_lines(part, root.schema(textual or frozenset())) for part in parts[2:]]
     return _in_order(parts, tried, root)
 
 
@@ -152,21 +144,21 @@ def _in_order(parts: list[pl.Series], tried: list[pl.DataFrame | None], root: No
 
 
 def _by_python(raw: pl.Series, root: Node) -> Decoded:
-    rewritten, why = _rewrite(raw, root)
-    fields = _read(rewritten, root.schema(frozenset()))
+    lines, why = rewritten(raw, root)
+    fields = read_lines(lines, root.schema(frozenset()))
     if fields is None:
-        fields, why = _one_by_one(rewritten, why, root.schema(frozenset()))
+        fields, why = _one_by_one(lines, why, root.schema(frozenset()))
     return Decoded(_results(fields, root), pl.Series("malformed", why, dtype=pl.String))
 
 
 def _one_by_one(
-    rewritten: pl.Series, why: list[str | None], schema: pl.Schema
+    lines: pl.Series, why: list[str | None], schema: pl.Schema
 ) -> tuple[pl.DataFrame, list[str | None]]:
     """Rows that Python wrote and polars does not take (numbers of hundreds of digits within a list, say) are
     malformed, and only they."""
     found, reasons = [], []
-    for row, reason in zip(rewritten, why, strict=True):
-        fields = _read(pl.Series([row]), schema)
+    for row, reason in zip(lines, why, strict=True):
+        fields = read_lines(pl.Series([row]), schema)
         found.append(pl.DataFrame([[None]] * len(schema), schema=schema) if fields is None else fields)
         reasons.append("JSON with a value that cannot be read" if fields is None else reason)
     return pl.concat(found), reasons
@@ -195,6 +187,10 @@ def _together(parts: list[tuple[pl.Series, Decoded]]) -> Decoded:
     fields = pl.concat(each.fields for _, each in parts)
     fields = fields.select(pl.all().gather(order))
     return Decoded(fields, pl.concat(each.malformed for _, each in parts).gather(order))
+
+
+def _no_reasons(rows: int) -> pl.Series:
+    return pl.Series("malformed", [None], dtype=pl.String).new_from_index(0, rows)
 
 
 # --- results ----------------------------------------------------------------------------------------
@@ -279,111 +275,3 @@ def _one_line(text: pl.Series) -> pl.Series:
 
 
 # --- depth ------------------------------------------------------------------------------------------
-
-
-def _too_deep(raw: pl.Series) -> pl.Series:
-    """Rows that go deeper than DEEPEST. Hardly any has enough brackets to be worth looking at."""
-    opened = pl.when(raw.str.len_bytes() > DEEPEST).then(raw.str.count_matches(r"[\[{]"))
-    suspects = pl.select((opened > DEEPEST).fill_null(False)).to_series()
-    rows = suspects.arg_true()
-    deep = pl.Series([_depth(text) > DEEPEST for text in raw.gather(rows)], dtype=pl.Boolean)
-    return suspects.scatter(rows, deep) if rows.len() else suspects
-
-
-def _depth(text: str) -> int:
-    deepest = level = 0
-    for found in BRACKETS.finditer(text):
-        mark = found.group()
-        if mark in "[{":
-            level += 1
-            deepest = max(deepest, level)
-        elif mark in "]}":
-            level -= 1
-    return deepest
-
-
-# --- lines ------------------------------------------------------------------------------------------
-
-
-def _no_reasons(rows: int) -> pl.Series:
-    return pl.Series("malformed", [None], dtype=pl.String).new_from_index(0, rows)
-
-
-def _read(raw: pl.Series, schema: pl.Schema) -> pl.DataFrame | None:
-    """One row per line, or None when any of them is not as expected."""
-    text = raw.str.join("\n").item().encode()
-    try:
-        fields = pl.read_ndjson(text, schema=schema)
-    except PolarsError:
-        return None
-    # A blank line gives no row and no error.
-    return fields if fields.height == raw.len() else None
-
-
-def _rewrite(raw: pl.Series, root: Node) -> tuple[pl.Series, list[str | None]]:
-    """Rows reduced to what `root` reads, in JSON that polars reads; an empty record for the malformed."""
-    texts, why = [], []
-    for line in raw:
-        record, reason = _record(line)
-        texts.append(json.dumps(_shaped(record, root)))
-        why.append(reason)
-    return pl.Series(raw.name, texts, dtype=pl.String), why
-
-
-def _record(line: str | None) -> tuple[dict[str, object], str | None]:
-    if line is not None and line.startswith(TOO_LARGE):
-        return {}, line[: line.index(" or more")]
-    try:
-        value = json.loads(line or "", object_pairs_hook=_first, parse_constant=str)
-    except json.JSONDecodeError as error:
-        return {}, f"not JSON: {error.msg.lower()} at character {error.pos + 1}"
-    except (ValueError, RecursionError) as error:
-        return {}, f"not JSON that can be read: {type(error).__name__}"
-    if not isinstance(value, dict):
-        return {}, "JSON, but no record with named fields"
-    return value, None
-
-
-def _first(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    record: dict[str, object] = {}
-    for key, value in pairs:
-        record.setdefault(key, value)
-    return record
-
-
-def _shaped(value: object, node: Node) -> object:
-    """The value as `node` expects it; None where it is something else."""
-    if node.is_leaf:
-        return _plain(value)
-    value = _unwrapped(value)
-    if node.item is None:
-        if not isinstance(value, dict):
-            return None
-        return {key: _shaped(value.get(key), below) for key, below in node.keys.items()}
-    if value is None or value == "":
-        return None
-    return [_shaped(each, node.item) for each in (value if isinstance(value, list) else [value])]
-
-
-def _unwrapped(value: object) -> object:
-    """The record or list that a text holds as JSON."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(value, object_pairs_hook=_first, parse_constant=str, strict=False)
-        except (ValueError, RecursionError):
-            return None
-    return value
-
-
-def _plain(value: object) -> object:
-    """The value, as text where JSON or polars cannot hold it."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, int) and abs(value) >= BEYOND_FLOATS:
-        return str(value)
-    if isinstance(value, list | dict):
-        try:
-            json.dumps(value, allow_nan=False)
-        except ValueError:
-            return str(value)
-    return value
