@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engagement_pipeline.catalog.specs import Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion import erased
-from engagement_pipeline.ingestion.erased import Names, change_of, screened, telling, without
+from engagement_pipeline.ingestion.erased import Names, change_of, name_without, screened, telling, without
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.tombstones import bury, tombstones
 
@@ -270,3 +270,12 @@ def test_an_id_within_somebody_elses_is_theirs() -> None:
     change = change_of(table.schema, frozenset(["123456"]), None)
     assert change is not None
     assert change.apply(table).rows.row(0) == ("org/123456", json.dumps(longer[0]), "erased")
+
+
+def test_a_file_may_be_called_after_somebody(database: Database) -> None:
+    names = [f"w/{ADA}.jsonl.gz", f"{ADA}/2026-03-01.csv", f"w/{ADA}1.csv", "w/ada.csv", "w/x-7.csv"]
+    assert [name_without(name, tombstones(database)) for name in names] == names
+    bury(database, [ADA, "7", "ada"], NOW)
+    stored = [name_without(name, tombstones(database)) for name in names]
+    assert stored == ["w/erased.jsonl.gz", "erased/2026-03-01.csv", *names[2:]]
+    database.close()
