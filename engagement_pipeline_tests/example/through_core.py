@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import get_args
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.catalog.specs import Catalog, Channel
 from engagement_pipeline.core import audiences, consents, facts, measures, people, plan, scores, segments
 from engagement_pipeline.core.frames import ALIASES
 from engagement_pipeline.engines.local import LocalEngine
@@ -26,7 +27,7 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
     declared = {name: people.Fact(("profiles",)) for name in catalog.profile_columns}
     first = events.group_by("person_id").agg(first_event=pl.col("event_date").min())
     persons = people.persons({"profiles": snapshots}, first, declared, project.start_date, project.timezone)
-    channels = [
+    said_by_channel = [
         channel
         for source in catalog.sources.values()
         if source.profiles
@@ -34,10 +35,16 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
     ]
     said = [
         consents.said_in_events(events, catalog.consent_events, "events"),
-        consents.said_in_profiles(snapshots, channels, "profiles"),
+        consents.said_in_profiles(snapshots, said_by_channel, "profiles"),
     ]
     told = consents.consents(pl.concat(said), ALIASES.to_frame(), project.timezone)
-    known = people.as_of(persons, as_of).collect()
+    channels = {f"reachable.{channel}" for channel in get_args(Channel)}
+    known = consents.with_consents(
+        people.as_of(persons, as_of),
+        consents.held(told, as_of),
+        channels,
+        project.people.opt_in_needed,
+    ).collect()
     plans = plan.plan_scores(catalog)
     (stored,) = LocalEngine().points(daily.lazy(), list(plans.values()), as_of)
     scored = {
@@ -48,9 +55,7 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
 
     def facts_for(columns: frozenset[str]) -> pl.LazyFrame:
         return facts.facts(
-            consents.with_consents(
-                known.lazy(), consents.held(told, as_of), columns, project.people.opt_in_needed
-            ),
+            known.lazy(),
             columns,
             {name: frame.lazy() for name, frame in scored.items()},
             {name: frame.lazy() for name, frame in members.items()},
