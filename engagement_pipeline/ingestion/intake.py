@@ -270,6 +270,8 @@ class _Work:
         self.replayed |= replayed
         number = self.ledger.next_replay(self.source.source, self.lake) if replayed else 0
         self.ledger.touch(self.source.source, days, replayed, number)
+        for each in verdicts:
+            each.release()
 
     def finish(self, found: Tally) -> Intake:
         """Stores what is left to store."""

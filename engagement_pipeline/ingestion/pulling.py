@@ -90,7 +90,7 @@ class Puller:
         except WrongWatermark as wrong:
             why = f"its watermark {self.rows.watermark!r} {wrong}"
             raise DatabaseRefused(self.subject, why) from None
-        return max(begins, default=None)  # type: ignore[type-var]  # of one kind: a pull refuses others
+        return max(begins, default=None)  # of one kind: a pull refuses others
 
     def _hashes(self, since: Watermark | None) -> pl.DataFrame:
         """Hashes of the landed rows that this pull may see again."""

@@ -3,6 +3,7 @@
 Here: judging landed rows. Not here: landing them and storing the outcome (`intake`).
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -11,11 +12,11 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Source
 from engagement_pipeline.contracts.rules import TooManyRejected, enforce_limit
-from engagement_pipeline.core.frames import REJECTED
 from engagement_pipeline.ingestion.judging import judge
 from engagement_pipeline.storage.lake import Lake
 
 BLOCK_ROWS = 131_072
+OUTSIDE = ["before_start", "after_end"]
 CLAIMED = pl.Schema({"event_id": pl.String(), "event_date": pl.Date()})
 
 
@@ -29,6 +30,10 @@ class Verdict:
     rejected: list[pl.DataFrame] = field(default_factory=list)
     """Columns of `frames.REJECTED`."""
     rejected_rows: int = 0
+    outside: int = 0
+    """Of these, rows with nothing else against them than that they lie outside the project's days."""
+    by_rule: Counter[str] = field(default_factory=Counter)
+    """Rejected rows by rule; a row that breaks two rules counts for both."""
     ignored: int = 0
     """Rows that the source leaves out on purpose."""
     profiles: list[pl.DataFrame] = field(default_factory=list)
@@ -41,17 +46,17 @@ class Verdict:
     """Why its valid rows do not count either."""
     claims: list[pl.DataFrame] = field(default_factory=list)
 
-    @property
-    def by_rule(self) -> dict[str, int]:
-        """Rejected rows by rule; a row that breaks two rules counts for both."""
-        return count_rules([self])
+    def release(self) -> None:
+        """Lets go of the rows once they are stored; the counts stay."""
+        self.rejected, self.profiles, self.identities = [], [], []
 
 
 def count_rules(verdicts: Collection[Verdict]) -> dict[str, int]:
     """Rejected rows by rule over several batches."""
-    frames = [frame.select("rule") for each in verdicts for frame in each.rejected]
-    counts = pl.concat([REJECTED.to_frame().select("rule"), *frames]).group_by("rule").len().sort("rule")
-    return dict(counts.iter_rows())
+    total: Counter[str] = Counter()
+    for each in verdicts:
+        total.update(each.by_rule)
+    return dict(sorted(total.items()))
 
 
 class Judge:
@@ -78,20 +83,26 @@ class Judge:
         verdict.days.update(days.unique())
         if rejected.height:
             verdict.rejected.append(rejected)
-            verdict.rejected_rows += rejected["row_number"].n_unique()
+            rows = rejected.group_by("row_number").agg(outside=pl.col("rule").is_in(OUTSIDE).all())
+            verdict.rejected_rows += rows.height
+            verdict.outside += int(rows["outside"].sum())
+            verdict.by_rule.update(dict(rejected.group_by("rule").len().iter_rows()))
         # An id made of the content cannot be taken by other content.
         if self.given_ids and claims.height:
             verdict.claims.append(claims)
 
     def conclude(self, verdict: Verdict) -> None:
-        """Holds the batch against the reject limit and finds the later days that it touches."""
+        """Holds the batch against the reject limit and finds the later days that it touches.
+
+        History from before the project's start is no fault of the source: it counts for nothing here.
+        """
         try:
             enforce_limit(
-                verdict.rejected_rows,
-                verdict.rows,
+                verdict.rejected_rows - verdict.outside,
+                verdict.rows - verdict.outside,
                 self.catalog.project.limits.reject_share,
                 f"{verdict.file} of source {self.source.source!r}",
-                verdict.by_rule,
+                dict(sorted(verdict.by_rule.items())),
             )
         except TooManyRejected as error:
             verdict.refusal = error
@@ -99,8 +110,8 @@ class Judge:
         verdict.claims = []
 
     def _later_days(self, claims: list[pl.DataFrame]) -> set[date]:
-        """Days stored already on which an id of this batch was used again: the earlier claim wins there, or is
-        the one that a conflict names."""
+        """Days stored already on which an id of this batch was used again: the earlier claim wins there, or
+        is the one that a conflict names."""
         if not claims:
             return set()
         claimed = pl.concat(claims).unique()

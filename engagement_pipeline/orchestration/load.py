@@ -1,8 +1,8 @@
 """The first load: years of history taken in and made into events and measures, range of days by range.
 
 Here: the command `engagement load`, through Dagster on the persistent instance, so that every partition shows
-in the UI. It keeps no state: what is due is read from the stores, so one that was stopped anywhere is simply run
-again. Not here: landing (`ingestion`), what is due (`pending`), and scores (`runs`).
+in the UI. It keeps no state: what is due is read from the stores, so one that was stopped anywhere is simply
+run again. Not here: landing (`ingestion`), what is due (`pending`), and scores (`runs`).
 """
 
 import threading

@@ -238,6 +238,14 @@ def test_a_refused_batch_holds_back_those_behind_it(sqlite: Remote, open_shop: O
     assert shop.ledger.files("shop").keys() == shop.ledger.landed("shop")
 
 
+def test_history_before_the_project_holds_nothing_back(sqlite: Remote, open_shop: OpenShop) -> None:
+    shop = open_shop(orders(batch_rows=2), start_date=date(2026, 4, 4), limits=Limits(reject_share=0.1))
+    sqlite.add(ORDERS, *(order(number) for number in range(1, 10)))
+    took = shop.run("shop")
+    assert (took.problems, took.by_rule) == ([], {"before_start": 5})
+    assert shop.table("events/shop").height == 4
+
+
 def test_what_cannot_be_pulled_is_said_and_made_up_for(
     sqlite: Remote, open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
