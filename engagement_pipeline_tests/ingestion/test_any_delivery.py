@@ -177,7 +177,13 @@ def settled_example(strategy: st.SearchStrategy[list[dict[str, object]]], chance
     """One value of a strategy, the same every time."""
     found: list[list[dict[str, object]]] = []
 
-    @settings(max_examples=20, database=None, derandomize=True)
+    @settings(
+        max_examples=20,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(strategy)
     def collect(value: list[dict[str, object]]) -> None:
         found.append(value)
