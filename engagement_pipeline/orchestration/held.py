@@ -67,8 +67,8 @@ def noted(bench: Workbench, table: str) -> bool:
 
 
 def _dates(bench: Workbench) -> list[date]:
-    """The days up to the day after the newest event: today's may be among them, and the last ones before it are
-    restated. A date that is missing here counts as changed."""
+    """The days up to the day after the newest event: today's may be among them, and the last ones before it
+    are restated. A date that is missing here counts as changed."""
     days = {date.fromisoformat(day) for day in bench.lake.partitions("daily_measures")}
     days = days.union(*(bench.ledger.touched(name) for name in event_sources(bench.catalog)))
     if not days:
