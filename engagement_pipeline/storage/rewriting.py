@@ -254,36 +254,35 @@ def _write(table: DeltaTable, actions: list[AddAction | RemoveAction], said: dic
 
 def has_past(lake: Lake, name: str) -> bool:
     """Whether there is more than the newest version: older ones, or files that no version names."""
-    table = DeltaTable(lake.uri(name))
-    live = {each.path for each in _files(table)}
-    for path in files_below(lake.uri(name)):
-        if path.startswith(LOG):
-            if _is_old(path, table.version()):
-                return True
-        elif path not in live:
-            return True
-    return False
+    return bool(_past(lake.uri(name), DeltaTable(lake.uri(name))))
 
 
 def forget(lake: Lake, name: str, newest: int) -> int:
     """Lets go of every version before the newest; gives how many there were up to that one (the others are of
     the purge itself). Hold the table's lock.
 
-    Files that only they name go, also those that a killed run left in the folder. The log begins anew with a
-    checkpoint and one commit, which says all that is known of the partitions.
+    The log begins anew with a checkpoint and one commit, which says all that is known of the partitions. Not
+    by Delta's `vacuum`: that leaves files whose removal a clock that is ahead dated later than now.
     """
     uri = lake.uri(name)
     table = DeltaTable(uri)
-    infos = index.partitions(lake.database, name, table)
-    table.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
-    table.update_incremental()
-    _write(table, [], index.describe_anew(infos))
+    _write(table, [], index.describe_anew(index.partitions(lake.database, name, table)))
     index.record(lake.database, name, str(table.metadata().id), table.version(), {})
     table.create_checkpoint()
-    old = [path for path in files_below(f"{uri}/{LOG}") if _is_old(f"{LOG}{path}", table.version())]
+    old = _past(uri, table)
     for path in old:
-        delete(f"{uri}/{LOG}", path)
-    return sum(re.fullmatch(r"\d{20}\.json", path) is not None and int(path[:20]) <= newest for path in old)
+        delete(uri, path)
+    commits = [path.removeprefix(LOG) for path in old if re.fullmatch(rf"{LOG}\d{{20}}\.json", path)]
+    return sum(int(each[:20]) <= newest for each in commits)
+
+
+def _past(uri: str, table: DeltaTable) -> list[str]:
+    """Files of older versions and of runs that were killed; the log's come last, so that whoever is cut off
+    finds them again."""
+    live, newest = {each.path for each in _files(table)}, table.version()
+    below = files_below(uri)
+    rows = [path for path in below if not path.startswith("_") and path not in live]
+    return rows + [path for path in below if path.startswith(LOG) and _is_old(path, newest)]
 
 
 def _is_old(path: str, newest: int) -> bool:

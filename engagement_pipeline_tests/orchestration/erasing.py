@@ -23,7 +23,7 @@ STAYS, GONE = PEOPLE[:2]
 DEVICE, PHONE = "device-0815-x", "phone-4711-x"
 IDS = (GONE, DEVICE, PHONE)
 CHANGED = {
-    "events.yaml": EVENTS + "  email_unsubscribed: {channel: email, chosen: false, consent: opt_out}\n",
+    "events.yaml": EVENTS + "  push_refused: {channel: push, chosen: false, consent: opt_out}\n",
     "sources/shop.yaml": SHOP.replace("person_id: customer.id", "person_id: [customer.id, device]")
     + "aliases:\n  - {alias: device, person_id: customer.id, occurred_at: at}\n"
     + "  - {alias: phone, person_id: customer.id, occurred_at: at, merges: true}\n",
@@ -62,7 +62,7 @@ def landing() -> dict[str, bytes]:
     ]
     at = f"{LAST}T08:00:00Z"
     unsubscribed = [
-        ("u1", GONE, "email_unsubscribed", at),
+        ("u1", GONE, "push_refused", at),
         ("u2", STAYS, "x", at),
         *((f"u{n}", STAYS, "open", at) for n in range(3, 9)),
         ("bad2", GONE, "open", "no time"),
