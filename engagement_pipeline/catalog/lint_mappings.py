@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import get_args
 
+import polars as pl
+
 from engagement_pipeline.catalog.draft import Declared, Draft, planned
 from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.lint_plan import unknown_zone
@@ -115,12 +117,16 @@ def times_and_numbers_can_be_read(draft: Draft) -> Iterator[Issue]:
             origin = field.origin
             if origin.timezone is not None:
                 yield from unknown_zone(source, origin.timezone, *field.key, "timezone")
+            yield from _extracted(source, field)
             for key in ("format", "timezone"):
                 if getattr(origin, key) is not None and not field.is_time:
                     message = f"{key} is for times; {field.key[-1]} is none"
                     yield source.issue(message, *field.key, key)
-            if origin.format is not None and field.is_time and (wrong := wrong_with(origin.format)):
-                yield source.issue(f"unknown format '{origin.format}': {wrong}", *field.key, "format")
+            for form in (origin.format or ()) if field.is_time else ():
+                if wrong := wrong_with(form):
+                    yield source.issue(f"unknown format '{form}': {wrong}", *field.key, "format")
+            if origin.decimal is not None and not field.may_be_number:
+                yield source.issue(f"decimal is for numbers; {field.key[-1]} is none", *field.key, "decimal")
             yield from _multiplied(source, field)
 
 
@@ -135,6 +141,22 @@ def plans_agree(draft: Draft) -> Iterator[Issue]:
                 where = f"{other.document.file}:{other.line()}"
                 message = f"event '{event.name}' is declared otherwise in the plan of {where}"
                 yield event.issue(f"{message}; declare it in events.yaml, which counts before both")
+
+
+def _extracted(source: Declared[Source], field: Field) -> Iterator[Issue]:
+    pattern = field.origin.extract
+    if pattern is None:
+        return
+    try:
+        groups = pl.Series([""]).str.extract_groups(pattern).struct.fields
+    except pl.exceptions.ComputeError as error:
+        why = str(error).strip().rpartition("error: ")[2]
+        yield source.issue(f"extract: '{pattern}' is no regular expression: {why}", *field.key, "extract")
+        return
+    if len(groups) != 1:
+        message = f"extract: '{pattern}' has {len(groups) or 'no'} groups"
+        remedy = "one pair of brackets says what counts, (?:...) is none"
+        yield source.issue(f"{message}; {remedy}", *field.key, "extract")
 
 
 def _multiplied(source: Declared[Source], field: Field) -> Iterator[Issue]:
@@ -157,7 +179,8 @@ def _produced(
 ) -> Iterator[Issue]:
     """The events or channels that a mapping itself spells out must exist."""
     valid = list(valid)
-    for at, name in (("constant", origin.constant), ("default", origin.default)):
+    for at in ("constant", "default", "others"):
+        name = getattr(origin, at)
         if name is not None and name not in valid:
             yield source.issue(f"unknown {kind} '{name}'{did_you_mean(name, valid)}", *key, at)
     for found, name in origin.names.items():
@@ -214,6 +237,7 @@ def _paths(source: Declared[Source], spec: Source) -> Iterator[tuple[Key, str]]:
         if mapping.explode is not None:
             yield (*key, "explode"), mapping.explode
     yield from ((("ignore", path), path) for path in spec.ignore)
+    yield from ((("unwrap", place), path) for place, path in enumerate(spec.unwrap))
 
 
 def _of_element(path: str) -> bool:

@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 EPOCHS = {"epoch_s": 1_000_000_000, "epoch_ms": 1_000_000, "epoch_us": 1_000, "epoch_ns": 1}
 """Nanoseconds of one unit."""
+ISO = "iso"
+"""ISO 8601, named where it is one of several formats."""
+RECEIVED = "received"
+"""As the constant or default of a time: when the row's file was received."""
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
 CALENDAR = ("days", "weeks")
 """Units that are counted on the calendar: a day is one also where the clocks change."""
@@ -36,7 +40,7 @@ def since(form: str) -> Since | None:
 
 def wrong_with(form: str) -> str | None:
     """Why a format is none, in words; None for a good one."""
-    if form in EPOCHS:
+    if form in EPOCHS or form == ISO:
         return None
     try:
         if since(form) is not None:
@@ -48,7 +52,7 @@ def wrong_with(form: str) -> str | None:
         at = left.index("%")
         return f"'{left[at : at + 2]}' is no part of a time"
     if left == form:
-        known = ", ".join(EPOCHS)
+        known = ", ".join([*EPOCHS, ISO])
         return f"write {known}, 'hours since 2018-05-01' or a pattern such as '%d.%m.%Y %H:%M'"
     if not re.search(r"%[-_0]?[YCyGDxFvcs+]", form):
         return "a pattern needs a year"

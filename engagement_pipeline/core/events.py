@@ -25,7 +25,8 @@ def settle(claims: pl.LazyFrame, earlier: pl.LazyFrame | None, horizon_days: int
     `properties` sort first, so that the order of delivery leaves no trace in them; of equal ones to the first
     received (`received_at`, then `batch` and `row_number`). Of several contents with one id the earliest
     `occurred_at`, then the smallest `content_hash`, is the event; any later one less than `horizon_days`
-    times 24 hours after the one before it is a conflict.
+    times 24 hours after the one before it is a conflict, unless its content is equal to that one's: then it
+    is the same event received again, whose time nobody told.
 
     claims: columns of `frames.event_schema`. earlier: `event_id`, `occurred_at`, `content_hash` of what was
     claimed on the days before, the conflicts of those days included, or None.
@@ -45,8 +46,9 @@ def settle(claims: pl.LazyFrame, earlier: pl.LazyFrame | None, horizon_days: int
         .then(pl.col("occurred_at").shift(1))
         .alias("earlier_at")
     )
-    losers = claimed.sort(CLAIM).with_columns(earlier_at).filter(pl.col("earlier_at").is_not_null())
+    again = (same_id & (pl.col("content_hash") == pl.col("content_hash").shift(1))).alias("again")
+    losers = claimed.sort(CLAIM).with_columns(earlier_at, again).filter(pl.col("earlier_at").is_not_null())
     return Settled(
         kept=distinct.join(losers, on=CLAIM, how="anti"),
-        conflicts=distinct.join(losers, on=CLAIM, how="inner"),
+        conflicts=distinct.join(losers.filter(~pl.col("again")).drop("again"), on=CLAIM, how="inner"),
     )

@@ -23,9 +23,10 @@ from engagement_pipeline.ingestion.values import (
     as_boolean,
     as_number,
     as_type,
+    by_receipt,
     factor,
     field_text,
-    read_times,
+    mapped_times,
 )
 
 CONTENT = [
@@ -96,11 +97,13 @@ def candidates(rows: Rows, catalog: Catalog, days: Collection[date] | None = Non
 
 
 def _told_apart(events: pl.DataFrame) -> pl.DataFrame:
-    """Of events that several mappings make of one row under one id, those of the second get `…/2`."""
+    """Of events that several mappings make of one row under one id, all but the first get the number of their
+    mapping: `…/2`. Its number, not how many there were before: a row that is delivered again with one more
+    field filled gives its other events the ids that they had."""
     if not events.select(pl.struct(PLACE, "event_id").is_duplicated().any()).item():
         return events
-    nth = pl.col(MAPPING).rank("dense").over(PLACE, "event_id")
-    own = pl.when(nth > 1).then(filled("{}/{}", "event_id", nth)).otherwise("event_id")
+    later = pl.col(MAPPING) > pl.col(MAPPING).min().over(PLACE, "event_id")
+    own = pl.when(later).then(filled("{}/{}", "event_id", pl.col(MAPPING) + 1)).otherwise("event_id")
     of_content = pl.col("event_id") == pl.col("content_hash")
     return events.with_columns(
         own.alias("event_id"), pl.when(of_content).then(own).otherwise("content_hash").alias("content_hash")
@@ -154,9 +157,13 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
 
 
 def _dated(rows: pl.DataFrame, event: Origin, occurred_at: Origin, zone: str) -> pl.DataFrame:
-    texts = rows.with_columns(_text(event).alias("event"), _text(occurred_at).alias(TEXT + "occurred_at"))
-    times = read_times(texts[TEXT + "occurred_at"], occurred_at, zone).alias("occurred_at")
-    return texts.with_columns(times, event_date=times.dt.convert_time_zone(zone).dt.date())
+    text, times = mapped_times(rows, occurred_at, FROM, zone)
+    return rows.with_columns(
+        _text(event).alias("event"),
+        text.alias(TEXT + "occurred_at"),
+        times.alias("occurred_at"),
+        event_date=times.dt.convert_time_zone(zone).dt.date(),
+    )
 
 
 def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -272,7 +279,7 @@ def _content_hash(mapping: EventMapping, catalog: Catalog) -> pl.Expr:
     """Of what the event says; of the raw row, which is the id then, where no id is given."""
     if mapping.event_id is None:
         return pl.col("event_id")
-    said = _hash(_content(catalog))
+    said = _hash(_content(catalog, received=by_receipt(mapping.occurred_at)))
     if mapping.event_id.default != CONTENT_ID:
         return said
     return pl.when(_given_id(mapping.event_id).is_null()).then("event_id").otherwise(said)
@@ -282,12 +289,16 @@ def _factor(origin: Origin | None) -> pl.Expr | None:
     return None if origin is None else factor(origin, FROM)
 
 
-def _content(catalog: Catalog) -> pl.Expr:
+def _content(catalog: Catalog, *, received: bool = False) -> pl.Expr:
     """What an event with an id of its own says, as JSON: null is not "", and no text runs into the next one.
 
-    Numbers for keys halve the bytes to hash, and so a third of the time.
+    Numbers for keys halve the bytes to hash, and so a third of the time. When it was received is nothing that
+    an event says: delivered again, it is the same.
     """
-    said = [pl.col("occurred_at").dt.epoch("us"), *(pl.col(name) for name in [*CONTENT, *catalog.properties])]
+    time = pl.col("occurred_at").dt.epoch("us")
+    if received:
+        time = pl.when(pl.col(TEXT + "occurred_at").is_not_null()).then(time)
+    said = [time, *(pl.col(name) for name in [*CONTENT, *catalog.properties])]
     return pl.struct(each.alias(str(place)) for place, each in enumerate(said)).struct.json_encode()
 
 

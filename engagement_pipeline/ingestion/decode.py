@@ -12,7 +12,7 @@ holds in a column): they are found by the key that text follows, and that text i
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -40,13 +40,15 @@ def decode(
     *,
     nested: bool,
     exploded: Mapping[str, Iterable[str]] | None = None,
+    unwrap: Sequence[str] = (),
 ) -> Decoded:
     """Text of the fields at `paths`, null where absent or null.
 
     Numbers and booleans come as their JSON text, NaN and infinities as `NaN`, `inf` or the like; a list or
     record as JSON. Of two fields of one name the first counts. A path into something that is no record is
     absent; text that holds a record or a list as JSON is one. What stands where a list should is a list of
-    itself. Where rows are not `nested`, a column that is called as the whole path counts first.
+    itself. Where rows are not `nested`, a column that is called as the whole path counts first. Before that,
+    paths are looked for within what stands at the paths `unwrap`.
 
     `exploded` has the paths of lists, and for each the paths that begin with `each`: these give lists of what
     they find in the elements (null where there is no list, or an empty one), as columns `element_column`.
@@ -54,11 +56,12 @@ def decode(
     deep = too_deep(raw)
     if deep.any():
         raw = raw.set(deep, "{}")
-    ways = {path: _ways(path, nested=nested) for path in dict.fromkeys(paths)}
+    envelopes = [way for outer in unwrap for way in _ways(outer, nested=nested)]
+    ways = {path: _within(envelopes, path, nested) for path in dict.fromkeys(paths)}
     for outer, below in (exploded or {}).items():
         for path in dict.fromkeys(below):
             rest = (ALL, *parse_path(path)[1:])
-            steps = _ways(outer, nested=nested)
+            steps = _within(envelopes, outer, nested)
             ways[element_column(outer, path)] = [(*way, *rest) for way in steps]
     wanted = {f"{n}.{name}": way for name, found in ways.items() for n, way in enumerate(found)}
     found = [_decoded(raw, root, flat=not nested) for root in layers(wanted)]
@@ -94,6 +97,12 @@ def _ways(path: str, *, nested: bool) -> list[Steps]:
     except PathError:  # a column's name need not be a path
         return [(path,)]
     return [steps] if len(steps) == 1 else [(path,), steps]
+
+
+def _within(envelopes: list[Steps], path: str, nested: bool) -> list[Steps]:
+    """The steps of a path, first within an envelope."""
+    ways = _ways(path, nested=nested)
+    return [*((*outer, *ways[-1]) for outer in envelopes), *ways]
 
 
 def _decoded(raw: pl.Series, root: Node, *, flat: bool) -> Decoded:

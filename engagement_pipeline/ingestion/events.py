@@ -23,6 +23,7 @@ from engagement_pipeline.core.machine import LINK, judge_timing
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import canonical_events, number_repeats
 from engagement_pipeline.ingestion.machine import timings_of
+from engagement_pipeline.ingestion.values import by_receipt
 from engagement_pipeline.ingestion.verdicts import landed_blocks
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.ledger import Ledger
@@ -97,8 +98,9 @@ def _near(day: date, wanted: Sequence[date], horizon: int) -> bool:
 
 
 def _given_ids(source: Source) -> bool:
-    """Whether rows name their id; one made of the content cannot be taken by other content."""
-    return any(mapping.event_id is not None for mapping in source.events)
+    """Whether an id may stand on several days: where rows name it, or do not name their time. One made of
+    content with a time cannot."""
+    return any(each.event_id is not None or by_receipt(each.occurred_at) for each in source.events)
 
 
 def _chunks(days: Sequence[date], rows: int) -> list[list[date]]:

@@ -12,7 +12,7 @@ from engagement_pipeline.core.frames import IDENTITIES, REJECTED
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import NO_ID, TEXT
 from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
-from engagement_pipeline.ingestion.values import field_text, read_times
+from engagement_pipeline.ingestion.values import field_text, mapped_times
 
 SHOWN = 60
 
@@ -72,10 +72,12 @@ def _mapped(rows: pl.DataFrame, mapping: AliasMapping, catalog: Catalog) -> pl.D
         return rows.with_columns(
             pl.col("received_at").alias("observed_at"), pl.lit(None, pl.String).alias(TEXT + "occurred_at")
         )
-    texts = rows.select(field_text(mapping.occurred_at, FROM).alias(TEXT + "occurred_at")).to_series()
-    times = read_times(texts, mapping.occurred_at, catalog.project.timezone)
+    texts, times = mapped_times(rows, mapping.occurred_at, FROM, catalog.project.timezone)
     said = texts.is_not_null()
-    return rows.with_columns(texts, pl.when(said).then(times).otherwise("received_at").alias("observed_at"))
+    return rows.with_columns(
+        texts.alias(TEXT + "occurred_at"),
+        pl.when(said).then(times).otherwise("received_at").alias("observed_at"),
+    )
 
 
 def _id(origin: Origin) -> pl.Expr:

@@ -239,7 +239,7 @@ def in_pieces(blocks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 def oddities(found: Found, source: Source) -> list[str]:
     """Columns that the mapping reads and the file does not have: their values stay empty."""
     there = None if found.path is None else columns_of(found.path, source)
-    if there is None:
+    if there is None or any(root_of(path) in there for path in source.unwrap):
         return []
     hint = ""
     if len(there) == 1 and any(mark in there[0] for mark in ";\t|"):

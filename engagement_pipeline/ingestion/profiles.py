@@ -16,7 +16,7 @@ from engagement_pipeline.core.frames import REJECTED, profile_schema
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import NO_ID, TEXT
 from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
-from engagement_pipeline.ingestion.values import as_boolean, as_type, factor, field_text, read_times
+from engagement_pipeline.ingestion.values import as_boolean, as_type, factor, field_text, mapped_times
 
 SHOWN = 60
 CONSENT = "consent."
@@ -115,8 +115,8 @@ def _observed(rows: pl.DataFrame, origin: Origin | None, zone: str) -> pl.DataFr
         return rows.with_columns(
             pl.col("received_at").alias("observed_at"), pl.lit(None, pl.String).alias(TEXT + "observed_at")
         )
-    texts = rows.select(field_text(origin, FROM).alias(TEXT + "observed_at")).to_series()
-    return rows.with_columns(texts, read_times(texts, origin, zone).alias("observed_at"))
+    texts, times = mapped_times(rows, origin, FROM, zone)
+    return rows.with_columns(texts.alias(TEXT + "observed_at"), times.alias("observed_at"))
 
 
 def _rules(source: Source, catalog: Catalog) -> Iterator[_Rule]:

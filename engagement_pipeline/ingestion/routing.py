@@ -14,6 +14,7 @@ from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import AliasMapping, Origin, Source
 from engagement_pipeline.catalog.specs import Mapping as RowMapping
 from engagement_pipeline.catalog.specs.formats import TABLES
+from engagement_pipeline.catalog.specs.mappings import Held, Only
 from engagement_pipeline.core.frames import REJECTED
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.decode import decode, element_column, of_element
@@ -108,11 +109,32 @@ def read_rows(landed: pl.DataFrame, source: Source, reads: Reads) -> Rows:
         paths[id(mapping)] = tuple(found)
     # Whether a row is taken at all depends on every mapping's `only`.
     plain += [path for mapping in mappings_of(source) for path in _outer(mapping)]
-    decoded = decode(landed["raw"], plain, nested=source.format not in TABLES, exploded=exploded)
+    decoded = decode(
+        landed["raw"],
+        plain,
+        nested=source.format not in TABLES,
+        exploded=exploded,
+        unwrap=source.unwrap,
+    )
+    said = _without(source.blanks, decoded.fields)
     fields = landed.with_row_index(PLACE).with_columns(
-        *(column.alias(FROM + column.name) for column in decoded.fields), decoded.malformed.alias("malformed")
+        *(column.alias(FROM + column.name) for column in said), decoded.malformed.alias("malformed")
     )
     return Rows(source, fields, paths)
+
+
+def _without(blanks: Sequence[str], fields: pl.DataFrame) -> pl.DataFrame:
+    """Fields in which these texts are nothing."""
+    if not blanks:
+        return fields
+
+    def said(text: pl.Expr) -> pl.Expr:
+        return pl.when(~text.str.strip_chars().is_in(list(blanks))).then(text)
+
+    return fields.select(
+        (pl.col(name).list.eval(said(pl.element())) if kind == pl.List else said(pl.col(name))).alias(name)
+        for name, kind in fields.schema.items()
+    )
 
 
 def mappings_of(source: Source) -> list[RowMapping]:
@@ -133,9 +155,18 @@ def _ignored(source: Source) -> pl.Expr:
     return _holds(source.ignore) if source.ignore else pl.lit(False)
 
 
-def _holds(only: Mapping[str, Sequence[str]]) -> pl.Expr:
-    conditions = [_text(path).is_in(list(texts)).fill_null(False) for path, texts in only.items()]
+def _holds(only: Only) -> pl.Expr:
+    conditions = [_held(_text(path), said) for path, said in only.items()]
     return pl.all_horizontal(conditions) if conditions else pl.lit(True)
+
+
+def _held(text: pl.Expr, said: Sequence[str] | Held) -> pl.Expr:
+    if not isinstance(said, Held):
+        return text.is_in(list(said)).fill_null(False)
+    other = ~text.is_in(said.none_of or []).fill_null(False)
+    if said.present is None:
+        return other
+    return other & ((text != "").fill_null(False) == said.present)
 
 
 def _text(path: str) -> pl.Expr:

@@ -4,12 +4,13 @@ Here: expressions over a text column whose blanks are null already. Not here: wh
 (`canonical`, `profiles`) and whether a value is allowed (`contracts`).
 """
 
+import re
 from datetime import timedelta
 
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Origin, PropertyType, Rates
-from engagement_pipeline.catalog.times import CALENDAR, EPOCHS, UNITS, Since, since
+from engagement_pipeline.catalog.times import CALENDAR, EPOCHS, ISO, RECEIVED, UNITS, Since, since
 from engagement_pipeline.core.frames import UTC_MICROS
 
 TRUE = ["true", "t", "yes", "y", "1"]
@@ -33,18 +34,22 @@ def field_text(origin: Origin, prefix: str) -> pl.Expr:
     """The text of a mapped field, stripped, in its case and renamed; blank is null. Columns are `prefix` +
     path. Where a factor is wanted and unknown, the text says so, and so is no number."""
     text = _found(origin, prefix)
+    if origin.extract is not None:
+        text = text.str.extract(origin.extract).str.strip_chars()
     if origin.case == "lower":
         text = text.str.to_lowercase()
     elif origin.case == "snake":
         text = _snake(text)
     if origin.names:
-        text = text.replace(origin.names)
+        text = text.replace(origin.names) if origin.others is None else _renamed(text, origin)
     text = text.replace("", None)
     if origin.default is not None:
         text = text.fill_null(origin.default)
+    if origin.decimal is not None:
+        text = _digits(text, origin.decimal)
     known = factor(origin, prefix)
     if isinstance(origin.multiply, Rates) and known is not None:
-        unit = _stripped(prefix + origin.multiply.path).fill_null("(nothing)")
+        unit = _unit(origin.multiply, prefix).fill_null("(nothing)")
         lost = pl.concat_str(text, pl.lit(" in "), unit, pl.lit(", which has no factor"))
         text = pl.when(known.is_not_null()).then(text).otherwise(lost)
     return text
@@ -53,9 +58,30 @@ def field_text(origin: Origin, prefix: str) -> pl.Expr:
 def factor(origin: Origin, prefix: str) -> pl.Expr | None:
     """What a number of this origin is multiplied by, null where its unit has no factor."""
     if isinstance(origin.multiply, Rates):
-        unit = _stripped(prefix + origin.multiply.path)
+        unit = _unit(origin.multiply, prefix)
         return unit.replace_strict(origin.multiply.factors, default=None, return_dtype=pl.Float64)
     return None if origin.multiply is None else pl.lit(origin.multiply)
+
+
+def _unit(rates: Rates, prefix: str) -> pl.Expr:
+    unit = _stripped(prefix + rates.path)
+    return unit if rates.default is None else unit.fill_null(rates.default)
+
+
+def _renamed(text: pl.Expr, origin: Origin) -> pl.Expr:
+    """The new names; `others` for what has none."""
+    return pl.when(text.is_not_null()).then(text.replace_strict(origin.names, default=origin.others))
+
+
+def _digits(text: pl.Expr, decimal: str) -> pl.Expr:
+    """Numbers as people write them, as programs do; any other text says what it lacks, and so is no number."""
+    bare = text.str.replace_all(r"[\p{Sc}\s]|^\+", "")
+    group = r"[.']" if decimal == "," else r"[,']"
+    fraction = rf"(?:{re.escape(decimal)}\d+)?"
+    written = bare.str.contains(rf"^-?(?:\d+|\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}){fraction}$")
+    plain = bare.str.replace_all(group, "").str.replace(decimal, ".", literal=True)
+    lost = pl.concat_str(text, pl.lit(f", whose decimals do not follow a '{decimal}',"))
+    return pl.when(written | text.is_null()).then(plain).otherwise(lost)
 
 
 def _found(origin: Origin, prefix: str) -> pl.Expr:
@@ -108,27 +134,54 @@ def as_boolean(text: pl.Expr) -> pl.Expr:
     return pl.when(word.is_in(TRUE)).then(True).when(word.is_in(FALSE)).then(False)
 
 
+def mapped_times(rows: pl.DataFrame, origin: Origin, prefix: str, zone: str) -> tuple[pl.Series, pl.Series]:
+    """The text of a mapped time, and the instant, in rows with `received_at`. Where that is the time, there is
+    no text."""
+    if origin.constant == RECEIVED:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, rows.height), rows["received_at"]
+    if origin.default != RECEIVED:
+        text = rows.select(field_text(origin, prefix).alias("text")).to_series()
+        return text, read_times(text, origin, zone)
+    said = origin.model_copy(update={"default": None})
+    text = rows.select(field_text(said, prefix).alias("text")).to_series()
+    return text, read_times(text, said, zone).zip_with(text.is_not_null(), rows["received_at"])
+
+
+def by_receipt(origin: Origin) -> bool:
+    """Whether the time of some rows is when they were received."""
+    return RECEIVED in (origin.constant, origin.default)
+
+
 def read_times(text: pl.Series, origin: Origin, zone: str) -> pl.Series:
-    """Text as instants (UTC microseconds): an epoch, a count of hours or the like, the declared pattern, or
-    ISO 8601.
+    """Text as instants (UTC microseconds): an epoch, a count of hours or the like, a declared pattern, or
+    ISO 8601; of several formats the first that fits.
 
     A time without an offset is in the origin's zone, else in `zone`. Of an hour that the clocks repeat the
     first is meant; a time that they skip is read as if they had not.
     """
-    if origin.format in EPOCHS:
-        return _instants(text, EPOCHS[origin.format])
-    if origin.format is not None and (count := since(origin.format)) is not None:
-        return _counted(text, count, origin.timezone or zone)
-    forms = WITHOUT_OFFSET + WITH_OFFSET + [DAY] if origin.format is None else [origin.format]
+    read = pl.Series(text.name, [None], dtype=UTC_MICROS).new_from_index(0, text.len())
+    for form in origin.format or [ISO]:
+        left = text.set(read.is_not_null(), None)
+        if left.null_count() < left.len():
+            read = read.zip_with(read.is_not_null(), _times_as(left, form, origin.timezone or zone))
+    return read
+
+
+def _times_as(text: pl.Series, form: str, zone: str) -> pl.Series:
+    if form in EPOCHS:
+        return _instants(text, EPOCHS[form])
+    if (count := since(form)) is not None:
+        return _counted(text, count, zone)
+    forms = WITHOUT_OFFSET + WITH_OFFSET + [DAY] if form == ISO else [form]
     read = pl.Series(text.name, [None], dtype=UTC_MICROS).new_from_index(0, text.len())
     # Each pattern costs a pass over the rows, nearly always that of the first row is enough; no text fits two
     # of them.
     first = text.drop_nulls().head(1)
-    for form in sorted(forms, key=lambda form: _read_as(first, form, origin.timezone or zone).null_count()):
+    for form in sorted(forms, key=lambda form: _read_as(first, form, zone).null_count()):
         left = read.is_null() & text.is_not_null()
         if not left.any():
             break
-        found = _read_as(text if left.all() else text.set(~left, None), form, origin.timezone or zone)
+        found = _read_as(text if left.all() else text.set(~left, None), form, zone)
         read = found if left.all() else read.zip_with(read.is_not_null(), found)
     # Some patterns leave the calendar, such as one without a year.
     return read.set(~read.to_physical().is_between(FIRST_MICROS, LAST_MICROS), None)

@@ -23,6 +23,7 @@ from engagement_pipeline.catalog.specs import (
     Source,
 )
 from engagement_pipeline.catalog.specs import Mapping as RowMapping
+from engagement_pipeline.catalog.specs.mappings import Held, Only
 from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected, masked
 from engagement_pipeline.core.frames import DESCRIPTIONS
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
@@ -118,6 +119,8 @@ def source_definition(source: Source) -> dict[str, Any]:
         **_place(source),
         "mapping": markdown(markdown_table(("gives", "of rows with", "column", "comes from"), rows)),
     }
+    if source.unwrap:
+        found["within"] = ", ".join(source.unwrap)
     if source.ignore:
         found["left out"] = _only(source.ignore)
     if source.preset:
@@ -148,8 +151,16 @@ def _taken(mapping: RowMapping) -> str:
     return "; ".join(part for part in (_only(mapping.only), each) if part)
 
 
-def _only(only: Mapping[str, Sequence[str]]) -> str:
-    return " and ".join(f"`{path}` = {', '.join(texts)}" for path, texts in only.items())
+def _only(only: Only) -> str:
+    return " and ".join(f"`{path}` {_held(said)}" for path, said in only.items())
+
+
+def _held(said: Sequence[str] | Held) -> str:
+    if not isinstance(said, Held):
+        return f"= {', '.join(said)}"
+    there = {None: "", True: "present", False: "absent"}[said.present]
+    other = f"none of {', '.join(said.none_of)}" if said.none_of else ""
+    return " and ".join(each for each in (there, other) if each)
 
 
 def _place(source: Source) -> dict[str, Any]:
@@ -199,10 +210,13 @@ def _origin(origin: Origin) -> str:
     else:
         multiplied = "" if factors is None else f"times {factors:g}"
     details = [
-        origin.format,
+        f"`{origin.extract}`" if origin.extract else "",
+        " or ".join(origin.format or []),
         origin.timezone,
         f"in {origin.case} case" if origin.case else "",
         ", ".join(f"{old} → {new}" for old, new in origin.names.items()),
+        f"others {origin.others}" if origin.others is not None else "",
+        f"decimal {origin.decimal}" if origin.decimal else "",
         multiplied,
         f"else `{origin.default}`" if origin.default is not None else "",
     ]

@@ -23,7 +23,7 @@ TWO = f"""{HEAD}events:
     occurred_at: ts
     EXTRA
 """
-FORMATS = "write epoch_s, epoch_ms, epoch_us, epoch_ns, 'hours since 2018-05-01' or a pattern such as "
+FORMATS = "write epoch_s, epoch_ms, epoch_us, epoch_ns, iso, 'hours since 2018-05-01' or a pattern such as "
 
 
 def lint(folder: Path, text: str) -> list[str]:

@@ -129,4 +129,15 @@ def test_order_duplication_and_splitting_by_day_change_nothing(seed):
     parts = [settle(early, None, 5), settle(late, early, 5)]
     assert_frame_equal(pl.concat([p.kept for p in parts]).sort(pl.all()).collect(), kept)
     assert_frame_equal(pl.concat([p.conflicts for p in parts]).sort(pl.all()).collect(), conflicts)
-    assert len(kept) + len(conflicts) == len({(i, t, c) for i, t, c, _, _ in rows})
+    assert {*ids(kept.lazy()), *ids(conflicts.lazy())} == {(i, c) for i, _, c, _, _ in rows}
+
+
+def test_the_same_content_at_another_time_is_the_same_event_received_again():
+    given = claims(
+        ("e", "2026-01-01T10:00:00", "a", "b", 1),
+        ("e", "2026-01-02T10:00:00", "a", "b", 2),
+        ("e", "2026-01-03T10:00:00", "b", "b", 3),
+    )
+    kept, conflicts = settle(given, None, 30)
+    assert (ids(kept), ids(conflicts)) == ([("e", "a")], [("e", "b")])
+    assert kept.collect()["occurred_at"].to_list() == instants("2026-01-01T10:00:00").to_list()

@@ -24,9 +24,42 @@ TextList = Annotated[
     list[str], BeforeValidator(_texts, json_schema_input_type=str | list[str]), Field(min_length=1)
 ]
 """One text, or several of which any will do."""
-Only = dict[RowPath, TextList]
-"""Rows in which every path holds one of its texts."""
 
+
+class Held(Spec):
+    """What a field must hold, where texts that it may have cannot say it."""
+
+    present: bool | None = None
+    """true: something other than a blank; false: nothing, or a blank."""
+    none_of: TextList | None = None
+    """None of these texts; a field with nothing has none of them."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Held":
+        if self.present is None and self.none_of is None:
+            raise ValueError("say `present: true`, `present: false` or `none_of: [a, b]`")
+        return self
+
+
+Holds = Annotated[
+    Annotated[list[str], Field(min_length=1)] | Held,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict) else _texts(value),
+        json_schema_input_type=str | list[str] | Held,
+    ),
+]
+Only = dict[RowPath, Holds]
+"""Rows in which every path holds one of its texts, or holds what `Held` says."""
+
+
+Formats = Annotated[
+    list[str],
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=str | list[str],
+    ),
+    Field(min_length=1),
+]
 
 Paths = Annotated[
     list[RowPath],
@@ -43,6 +76,8 @@ class Rates(Spec):
 
     path: RowPath
     factors: dict[str, float]
+    default: str | None = None
+    """The unit where nothing stands."""
 
 
 class Origin(Spec):
@@ -54,6 +89,9 @@ class Origin(Spec):
     join: Annotated[list[RowPath], Field(min_length=2)] | None = None
     """Paths whose texts are joined by `separator`; nothing where one of them says nothing."""
     separator: str = " "
+    extract: str | None = None
+    """A regular expression with one group: what it finds counts, and nothing where it finds none. Done before
+    `case`."""
     default: str | None = None
     """What counts where nothing is found."""
     case: Literal["lower", "snake"] | None = None
@@ -61,11 +99,16 @@ class Origin(Spec):
     Done before `names`."""
     names: dict[str, str] = {}
     """Renames of the values found (a provider's event names to the plan's)."""
+    others: str | None = None
+    """What values become that `names` does not have; they stay as they are without it."""
     multiply: float | Rates | None = None
     """For numbers: a factor (0.01 for cents), or one by currency or unit."""
-    format: str | None = None
+    decimal: Literal[",", "."] | None = None
+    """For numbers written for people: what stands before their decimals. Thousands may be grouped by the
+    other one, by blanks or by apostrophes, and signs of currencies do not count."""
+    format: Formats | None = None
     """For times: `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `hours since 2018-05-01` (or days, minutes,
-    seconds) or a strptime pattern; ISO 8601 without one."""
+    seconds), a strptime pattern or `iso`, or several to try in turn; ISO 8601 without one."""
     timezone: str | None = None
     """For times without an offset: the zone they are in; the project's without one."""
 
@@ -73,6 +116,8 @@ class Origin(Spec):
     def _one_origin(self) -> "Origin":
         if [self.path, self.constant, self.join].count(None) != 2:
             raise ValueError("say one of path, constant and join")
+        if self.others is not None and not self.names:
+            raise ValueError("`others` is for values that `names` does not have; say `names` too")
         return self
 
     @property
@@ -110,6 +155,7 @@ class EventMapping(Mapping):
     person_id: MappedField
     event: MappedField
     occurred_at: MappedField
+    """`constant: received` is when the file was received, `default: received` too, in rows without a time."""
     channel: MappedField | None = None
     """The plan's channel for the event without it."""
     value: MappedField | None = None

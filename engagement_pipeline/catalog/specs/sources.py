@@ -11,7 +11,13 @@ from engagement_pipeline.catalog.specs.base import Channel, Name, Owner, Propert
 from engagement_pipeline.catalog.specs.databases import DatabaseRows, as_mapping
 from engagement_pipeline.catalog.specs.formats import TABLES, CsvOptions, Format
 from engagement_pipeline.catalog.specs.machine import Machine
-from engagement_pipeline.catalog.specs.mappings import AliasMapping, EventMapping, Only, ProfileMapping
+from engagement_pipeline.catalog.specs.mappings import (
+    AliasMapping,
+    EventMapping,
+    Only,
+    ProfileMapping,
+    RowPath,
+)
 from engagement_pipeline.catalog.specs.places import Age, AssetPath
 
 
@@ -41,9 +47,15 @@ def _several(value: object) -> object:
     return [value] if isinstance(value, dict) else value
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 EventMappings = Annotated[
     list[EventMapping], BeforeValidator(_several, json_schema_input_type=EventMapping | list[EventMapping])
 ]
+Unwrapped = Annotated[list[RowPath], BeforeValidator(_listed, json_schema_input_type=RowPath | list[RowPath])]
+Blanks = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 AliasMappings = Annotated[
     list[AliasMapping], BeforeValidator(_several, json_schema_input_type=AliasMapping | list[AliasMapping])
 ]
@@ -78,6 +90,11 @@ class Source(Spec):
     """One mapping, or several for rows of several kinds; each gives its own events of the rows it takes."""
     profiles: ProfileMapping | None = None
     aliases: AliasMappings = []
+    unwrap: Unwrapped = []
+    """Where the record itself stands within what it was delivered in (`Message` of SNS, `detail` of EventBridge):
+    every path is looked for there first, then in the whole row. Several where one of them will do."""
+    blanks: Blanks = []
+    """Texts that stand for nothing: `NULL`, `\\N`, `n/a`."""
     ignore: Only = {}
     """Rows that are left out on purpose. Any other row that no mapping takes is rejected."""
     machine: Machine | None = None
