@@ -10,9 +10,8 @@ short word or number stand everywhere with other meanings: those count only wher
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import polars as pl
@@ -20,78 +19,16 @@ import polars as pl
 from engagement_pipeline.catalog.specs import AliasMapping, Mapping, Origin, Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.canonical import NO_ID
+from engagement_pipeline.ingestion.naming import SHORTEST, TELLING, Names, contains_any, telling
 from engagement_pipeline.ingestion.routing import FROM, PLACE, mappings_of, read_rows
 from engagement_pipeline.ingestion.values import field_text
 from engagement_pipeline.storage.rewriting import Change, Changed
-from engagement_pipeline.storage.spelling import either, spellings, within_text
 from engagement_pipeline.storage.tables import PEOPLE_COLUMNS
 from engagement_pipeline.storage.tombstones import Tombstones
 
-TELLING = 6
-"""Characters from which on an id is one wherever it stands; a mix of letters and digits from SHORTEST on."""
-SHORTEST = 3
-ERASED = "erased"
 JSON_COLUMNS = ("raw", "properties")
 NAME_PARTS = re.compile(r"[\w@+.-]+")
 NUMBERS = rf"[:\[,]\s*\d{{{TELLING},}}"
-
-
-def telling(person: str) -> bool:
-    """Whether an id says by itself that it is one."""
-    mixed = any(each.isalpha() for each in person) and any(each.isdigit() for each in person)
-    return len(person) >= TELLING or (len(person) >= SHORTEST and mixed)
-
-
-@dataclass(frozen=True)
-class Names:
-    """The ids that are looked for, and how they may be written."""
-
-    ids: frozenset[str]
-
-    @cached_property
-    def telling(self) -> list[str]:
-        """Ids that count wherever they stand, longest first: one may be part of another."""
-        return sorted(filter(telling, self.ids), key=lambda each: (-len(each), each))
-
-    @cached_property
-    def written(self) -> list[str]:
-        """How any of the ids may stand in JSON."""
-        return sorted({spelt for each in self.ids for spelt in spellings(each)})
-
-    def named_in(self, text: pl.Expr) -> pl.Expr:
-        """Whether text may name one of the telling ids."""
-        return _contains(text, sorted({spelt for each in self.telling for spelt in spellings(each)}))
-
-    @cached_property
-    def mention(self) -> re.Pattern[str]:
-        """A telling id, as such or within longer text."""
-        return re.compile(within_text(self.telling), re.IGNORECASE)
-
-    @cached_property
-    def values(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        """A telling id as a whole text, and as a whole number, of JSON."""
-        return _as_values(self.telling)
-
-    def out_of_json(self, text: str, also: Collection[str] = (), keep: Collection[str] = ()) -> str:
-        """JSON text without the ids. `also`: short ones that are known to stand in it; `keep`: ids of others,
-        which may hold one of them as a part."""
-        for texts, numbers in [self.values, *([_as_values(also)] if also else [])]:
-            text = numbers.sub("null", texts.sub(_no_value, text))
-        return self.out_of_text(text, keep)
-
-    def named(self, text: str, keep: Collection[str] = ()) -> bool:
-        """Whether text names one of the telling ids otherwise than as a part of ids of others."""
-        return bool(self.telling) and self.out_of_json(text, (), keep) != text
-
-    def out_of_text(self, text: str, keep: Collection[str] = ()) -> str:
-        """Text without the telling ids."""
-        if not self.telling:
-            return text
-        if not keep or not any(map(self.mention.search, keep)):
-            return self.mention.sub(ERASED, text)
-        others = {spelt for each in keep for spelt in spellings(each)}
-        pattern = rf"(?P<keep>(?<!\w){either(others)}(?!\w))|{self.mention.pattern}"
-        return re.sub(pattern, lambda match: match["keep"] or ERASED, text, flags=re.IGNORECASE)
 
 
 def change_of(columns: pl.Schema, ids: frozenset[str], source: Source | None) -> Change | None:
@@ -249,7 +186,7 @@ def _candidates(names: Names, source: Source | None) -> pl.Expr:
     origins = [each for mapping in mappings_of(source) for each in _id_origins(mapping)] if source else []
     if any(map(_makes_text, origins)):
         return pl.col("raw").is_not_null()
-    return _contains(pl.col("raw"), [*names.written, "\\u"])  # an escape may hide any letter
+    return contains_any(pl.col("raw"), [*names.written, "\\u"])  # an escape may hide any letter
 
 
 def _id_origins(mapping: Mapping) -> list[Origin]:
@@ -297,28 +234,6 @@ def _redacted(rows: pl.DataFrame, columns: Sequence[str], names: Names) -> tuple
         changed = changed | new.ne_missing(rows[name])
         rows = rows.with_columns(new)
     return rows, int(changed.sum())
-
-
-# --- spelling -----------------------------------------------------------------------------------------
-
-
-def _as_values(ids: Collection[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    numbers = [each for each in ids if each.isdigit()]
-    texts = either(spelt for each in ids for spelt in spellings(each))
-    return (
-        re.compile(rf'"{texts}"(\s*:)?', re.IGNORECASE),
-        re.compile(rf"(?<=[:\[,\s]){either(numbers)}(?=\s*[,}}\]])"),
-    )
-
-
-def _no_value(match: re.Match[str]) -> str:
-    return f'"{ERASED}"{match[1]}' if match[1] else "null"
-
-
-def _contains(text: pl.Expr, patterns: list[str]) -> pl.Expr:
-    if not patterns:
-        return pl.lit(value=False)
-    return text.str.contains_any(patterns, ascii_case_insensitive=True).fill_null(value=False)
 
 
 def _any(masks: Sequence[pl.Expr]) -> pl.Expr:

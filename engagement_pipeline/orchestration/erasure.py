@@ -21,8 +21,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from engagement_pipeline.delivery.withdrawal import withdraw
-from engagement_pipeline.ingestion.erased import Names, change_of, telling
+from engagement_pipeline.ingestion.erased import change_of
 from engagement_pipeline.ingestion.landing import listing
+from engagement_pipeline.ingestion.naming import Names, telling
 from engagement_pipeline.orchestration.assets.measures import COVERAGE, MEASURES, event_sources, events_digest
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.held import held_on, noted

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from engagement_pipeline.catalog.specs import Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion import erased
-from engagement_pipeline.ingestion.erased import Names, change_of, name_without, screened, telling, without
+from engagement_pipeline.ingestion.erased import change_of, name_without, screened, without
+from engagement_pipeline.ingestion.naming import Names, telling
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.tombstones import bury, tombstones
 

@@ -6,7 +6,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from engagement_pipeline.core.frames import SCORES
-from engagement_pipeline.ingestion.erased import Names
+from engagement_pipeline.ingestion.naming import Names
 from engagement_pipeline.storage.current import read_current, replace_current
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.erasures import (
