@@ -220,7 +220,21 @@ def _run(
         partition_key=day.isoformat() if day and not since else None,
         raise_on_error=False,
     )
+    if any(_interrupted(event) for event in result.all_events):
+        raise KeyboardInterrupt  # Dagster takes it for itself, and the next run would begin
     return [f"{event.step_key}: {_why(event)}" for event in result.all_events if event.is_step_failure]
+
+
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether somebody stopped the run, by Ctrl-C or SIGTERM."""
+    if not event.is_step_failure:
+        return event.event_type_value == "PIPELINE_CANCELED"
+    cause = event.step_failure_data.error
+    while cause is not None:
+        if cause.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
+            return True
+        cause = cause.cause
+    return False
 
 
 def _why(step: dg.DagsterEvent) -> str:

@@ -1,4 +1,4 @@
-"""Sources that read databases, in Dagster: what shows, what goes on without them, that no credential shows."""
+"""Sources that read databases, in Dagster: what shows, what goes on without them, and no credential."""
 
 import logging
 from collections.abc import Callable
