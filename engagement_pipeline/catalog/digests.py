@@ -48,7 +48,7 @@ def source_digest(source: Source, catalog: Catalog) -> str:
         for name, event in catalog.events.items()
         if source.events
     }
-    apart = source.model_copy(update={"upstream": None, "fresh_within": None})
+    apart = source.model_copy(update={"upstream": None, "fresh_within": None, "expects": None})
     agents = source.machine is not None and source.machine.user_agent is not None
     bots = [version("crawler-user-agents")] if agents else []
     return digest(apart, plan, catalog.project.timezone, catalog.project.keep_unknown_events, *bots)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engagement_pipeline.catalog import (
+    lint_coverage,
     lint_databases,
     lint_machine,
     lint_mappings,
@@ -24,6 +25,7 @@ RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
     *lint_places.RULES,
     *lint_databases.RULES,
     *lint_machine.RULES,
+    *lint_coverage.RULES,
     *lint_mappings.RULES,
     *lint_scores.RULES,
     *lint_people.RULES,

@@ -16,7 +16,7 @@ from engagement_pipeline.contracts.rules import rule
 from engagement_pipeline.core import frames
 from engagement_pipeline.core.machine import REASONS
 
-STATES = ["scored", "inactive", "unscored", "provisional"]
+STATES = ["scored", "inactive", "unscored", "provisional", "stale"]
 DECISIONS = ["send", "hold_out", "suppress"]
 
 Rules = Mapping[str, pl.Expr]

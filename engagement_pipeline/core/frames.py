@@ -241,7 +241,8 @@ DESCRIPTIONS = {
     "session_id": "The visit that the source names.",
     "since": "The version of the table that first held it.",
     "source": "Who said so.",
-    "state": "scored, inactive (nothing in the window), unscored (does not apply) or provisional.",
+    "state": "scored, inactive (nothing in the window), unscored (does not apply), stale (a source that it "
+    "needs lacks days) or provisional (no reference, or the window begins before the data).",
     "unit": "What value is counted in.",
     "valid_from": "First day on which these facts held.",
     "valid_to": "First day on which they no longer held; null while they do.",

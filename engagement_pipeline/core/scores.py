@@ -9,12 +9,14 @@ from datetime import date
 import polars as pl
 
 from engagement_pipeline.catalog.expressions import Condition
+from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.facts import profile_facts
 from engagement_pipeline.core.frames import SCORES
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.references import fit
 from engagement_pipeline.core.scales import banded, scaled
 
+TRUSTED = Guard()
 LIVE = "live"
 """What stands in `reference` for a population that was fitted on the same date."""
 
@@ -50,22 +52,31 @@ def attach(
     as_of: date,
     histogram: pl.LazyFrame | None = None,
     version: str | None = None,
+    guard: Guard = TRUSTED,
 ) -> pl.LazyFrame:
     """`frames.SCORES` of one score and date, a row per known person, in no order.
 
-    points, people: as in `standing`. histogram, version: the frozen reference in force. Without one a
-    relative scale is read against the population of this very date, `reference` says `live`, and where the
-    definition asked for a frozen one the scored are `provisional`.
+    points, people: as in `standing`. histogram, version: the frozen reference in force. Without one, and
+    while the window is not covered, a relative scale is read against the population of this very date and
+    `reference` says `live`. guard: see `coverage.coverage_guard`.
+
+    Points, score and band are what they are; the state is the first that fits: `unscored`; `stale`, on a
+    date on which a needed source lacks days; `provisional`, while the window is not covered, and of the
+    scored while a frozen reference is lacking; `inactive`; `scored`.
     """
     known = standing(points, people, plan.applies_to)
     reference, provisional = version, False
     if not plan.scale.needs_reference:
         histogram, reference = None, None
-    elif histogram is None or plan.scale.reference == "live":
+    elif histogram is None or plan.scale.reference == "live" or guard.provisional:
         histogram, reference = fit(known, plan.scale.population), LIVE
         provisional = plan.scale.reference == "frozen"
     state = pl.col("state")
-    if provisional:
+    if guard.stale:
+        state = state.replace({"scored": "stale", "inactive": "stale"})
+    elif guard.provisional:
+        state = state.replace({"scored": "provisional", "inactive": "provisional"})
+    elif provisional:  # who did nothing did nothing, whatever reference that is read against
         state = state.replace({"scored": "provisional"})
     return (
         scaled(known, plan.scale, histogram)

@@ -9,8 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Score
+from engagement_pipeline.catalog.specs import Limits, Score
 from engagement_pipeline.core.audiences import CampaignPlan, waterfall
+from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.frames import CONFLICTS, POINT
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.ingestion.events import DayEvents
@@ -171,6 +172,29 @@ def describe_reference(staged: pl.LazyFrame) -> Metadata:
         "distinct points": row["steps"],
         "points": f"{_points(row['low'])} to {_points(row['high'])}",
     }
+
+
+def describe_guard(guard: Guard) -> Metadata:
+    """Why scores of a date are stale or provisional; nothing of those that are not."""
+    found: dict[str, Any] = {}
+    if guard.stale:
+        found["stale because of"] = markdown("\n".join(f"- {each}" for each in guard.stale))
+    if guard.provisional:
+        found["provisional because"] = guard.provisional
+    return found
+
+
+def describe_fit(staged: pl.LazyFrame, guard: Guard, limits: Limits) -> Metadata:
+    """What speaks against a reference that is fitted by hand all the same."""
+    people = staged.select(pl.col("persons").sum()).collect().item()
+    found: dict[str, Any] = {}
+    if guard.stale:
+        found["fitted on a stale date"] = markdown("\n".join(f"- {each}" for each in guard.stale))
+    if guard.provisional:
+        found["not in force"] = f"{guard.provisional}: fit it again from {guard.covered_from} on"
+    elif people < limits.reference_people:
+        found["not in force"] = f"{people} people; limits.reference_people asks for {limits.reference_people}"
+    return found
 
 
 def describe_scores(staged: pl.LazyFrame, days: list[date], score: Score) -> Metadata:

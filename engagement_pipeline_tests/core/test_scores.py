@@ -1,20 +1,21 @@
 import polars as pl
 import pytest
 
+from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.frames import SCORES
 from engagement_pipeline.core.plan import plan_score
 from engagement_pipeline.core.references import HISTOGRAM
-from engagement_pipeline.core.scores import attach, standing
+from engagement_pipeline.core.scores import TRUSTED, attach, standing
 from engagement_pipeline_tests.core.build import AS_OF, catalog, people, points_of, score
 
 PERCENTILE = {"method": "percentile", "range": [0, 10]}
 REFERENCE = pl.LazyFrame({"points": [0, 10_000], "persons": [5, 5]}, schema=HISTOGRAM)
 
 
-def attached(points, known, histogram=None, version=None, **definition):
+def attached(points, known, histogram=None, version=None, guard=TRUSTED, **definition):
     spec = score(**definition)
     plan = plan_score(spec, catalog(spec))
-    found = attach(points, known, plan, AS_OF, histogram, version).sort("person_id").collect()
+    found = attach(points, known, plan, AS_OF, histogram, version, guard).sort("person_id").collect()
     assert found.schema == SCORES
     assert found["definition"].unique().to_list() == [plan.definition]
     return found
@@ -93,3 +94,43 @@ def test_nobody_is_known():
     found = attach(points_of(), people(), plan_score(spec, catalog(spec)), AS_OF).collect()
     assert found.is_empty()
     assert found.schema == SCORES
+
+
+@pytest.mark.parametrize(
+    ("guard", "histogram", "expected"),
+    [
+        (Guard(), REFERENCE, ["scored", "inactive"]),
+        (Guard(), None, ["provisional", "inactive"]),
+        (Guard(provisional="too early"), REFERENCE, ["provisional", "provisional"]),
+        (Guard(stale=("mail: missing",)), REFERENCE, ["stale", "stale"]),
+        (Guard(stale=("mail: missing",), provisional="too early"), None, ["stale", "stale"]),
+    ],
+)
+def test_unscored_goes_before_stale_before_provisional_before_the_rest(guard, histogram, expected):
+    known = people("a", "b", "c", plan=["pro", "pro", None])
+    version = None if histogram is None else "v1"
+    found = attached(
+        points_of(a=10_000),
+        known,
+        histogram,
+        version,
+        guard,
+        scale=PERCENTILE,
+        applies_to="profile.plan = 'pro'",
+    )
+    assert column(found, "state") == {"a": expected[0], "b": expected[1], "c": "unscored"}
+    assert column(found, "points") == {"a": 10_000, "b": 0, "c": None}
+
+
+def test_a_stale_date_is_scored_as_any_other_and_an_uncovered_one_against_its_own_people():
+    fine = attached(points_of(a=10_000), people("a", "b"), REFERENCE, "v1", scale=PERCENTILE)
+    stale = attached(
+        points_of(a=10_000), people("a", "b"), REFERENCE, "v1", Guard(stale=("mail",)), scale=PERCENTILE
+    )
+    assert stale.drop("state").equals(fine.drop("state"))
+    early = attached(
+        points_of(a=10_000), people("a", "b"), REFERENCE, "v1", Guard(provisional="early"), scale=PERCENTILE
+    )
+    assert early["reference"].unique().to_list() == ["live"]
+    absolute = attached(points_of(a=10_000), people("a", "b"), guard=Guard(provisional="early"))
+    assert column(absolute, "state") == {"a": "provisional", "b": "provisional"}

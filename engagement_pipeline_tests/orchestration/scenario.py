@@ -31,7 +31,7 @@ project: corner
 timezone: Europe/Berlin
 start_date: 2026-03-27
 end_date: 2026-04-05
-limits: {reject_share: 40%}
+limits: {reject_share: 40%, reference_people: 1}
 """
 EVENTS = """\
 events:

@@ -23,6 +23,7 @@ from engagement_pipeline.catalog.specs.campaigns import (
     Segment,
     Variant,
 )
+from engagement_pipeline.catalog.specs.coverage import Expects
 from engagement_pipeline.catalog.specs.databases import DatabaseRows
 from engagement_pipeline.catalog.specs.formats import CsvOptions, Format
 from engagement_pipeline.catalog.specs.machine import GatewayClicks, Machine
@@ -54,6 +55,7 @@ __all__ = [
     "Engine",
     "Event",
     "EventMapping",
+    "Expects",
     "FilesDestination",
     "Format",
     "GatewayClicks",

@@ -18,7 +18,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_.-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
 
 
-def _days(value: object) -> object:
+def days_of(value: object) -> object:
     """`90d`, `2w` or a plain number of days, as days."""
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([dw])", value)):
         return int(match[1]) * (7 if match[2] == "w" else 1)
@@ -38,7 +38,7 @@ _DaysText = Annotated[str, Field(pattern=r"^\d+[dw]$", examples=["30d", "4w"])]
 _ShareText = Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*%$", examples=["10%"])]
 Days = Annotated[
     Annotated[int, Field(ge=1, le=3650)],
-    BeforeValidator(_days, json_schema_input_type=Annotated[int, Field(ge=1, le=3650)] | _DaysText),
+    BeforeValidator(days_of, json_schema_input_type=Annotated[int, Field(ge=1, le=3650)] | _DaysText),
 ]
 Share = Annotated[
     Annotated[float, Field(ge=0, le=1)],

@@ -30,6 +30,8 @@ class Limits(Spec):
     """How long after it was received an event may claim to have happened."""
     past_days: Annotated[int, Field(ge=1)] = 3650
     """How long before it was received an event may claim to have happened."""
+    reference_people: Annotated[int, Field(ge=1)] = 20
+    """A frozen reference of fewer people is not read against: too few to say who is high and who is low."""
 
 
 class Automation(Spec):

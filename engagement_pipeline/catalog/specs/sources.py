@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from engagement_pipeline.catalog.specs.base import Channel, Name, Owner, PropertyType, Spec
+from engagement_pipeline.catalog.specs.coverage import Expects
 from engagement_pipeline.catalog.specs.databases import DatabaseRows, as_mapping
 from engagement_pipeline.catalog.specs.formats import TABLES, CsvOptions, Format
 from engagement_pipeline.catalog.specs.machine import Machine
@@ -99,6 +100,8 @@ class Source(Spec):
     """Rows that are left out on purpose. Any other row that no mapping takes is rejected."""
     machine: Machine | None = None
     """Which events a machine did, beside what the provider says (`is_machine` of a mapping)."""
+    expects: Expects | None = None
+    """On which days it delivers events, and how many; nothing is expected without it."""
     columns: dict[Name, PropertyType] = {}
     """For profiles: the declared facts and their types."""
     plan: dict[Name, Event] = {}
@@ -131,6 +134,18 @@ class Source(Spec):
             raise ValueError("a source needs a mapping: `events`, `profiles` or `aliases`")
         if self.machine is not None and not self.events:
             raise ValueError("`machine` judges events: map `events`, or leave it out")
+        if self.expects is not None and not self.events:
+            raise ValueError("`expects` counts events: map `events`, or leave it out")
         if (self.profiles is None) != (not self.columns):
             raise ValueError("`profiles` and `columns` go together: the mapping, and the facts it fills")
         return self
+
+    @property
+    def feeds(self) -> frozenset[str]:
+        """The events that it brings, as `expects` says or its mappings and its plan spell out; a mapping that
+        passes names through may bring others."""
+        if self.expects is not None and self.expects.events:
+            return frozenset(self.expects.events)
+        origins = [mapping.event for mapping in self.events]
+        said = {name for each in origins for name in (each.constant, each.default, each.others) if name}
+        return frozenset(said.union(self.plan, *(each.names.values() for each in origins)))

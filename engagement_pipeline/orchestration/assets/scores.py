@@ -4,7 +4,7 @@ Here: which tables they read over which days, and which reference is in force. N
 (`core`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 
@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Score
+from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.frames import REFERENCES
 from engagement_pipeline.core.identity import stitched
 from engagement_pipeline.core.measures import shadows_of
@@ -19,13 +20,16 @@ from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
-from engagement_pipeline.core.scores import attach, standing
+from engagement_pipeline.core.scores import TRUSTED, attach, standing
 from engagement_pipeline.core.unverified import Unverified, unverified
 from engagement_pipeline.engines.window import Window
+from engagement_pipeline.ingestion.coverage import Deliveries, coverage_guard
 from engagement_pipeline.orchestration.assets.measures import MEASURES, covered
 from engagement_pipeline.orchestration.assets.people import consent_reads, people_on, stored_aliases
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import (
+    describe_fit,
+    describe_guard,
     describe_points,
     describe_reference,
     describe_scores,
@@ -127,7 +131,10 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
             code_version=plan.points_digest,
             days=latest,
             compute=compute,
-            describe=lambda staged, days: describe_reference(staged),
+            describe=lambda staged, days: {
+                **describe_reference(staged),
+                **describe_fit(staged, guard_on(bench, plan, days[0]), bench.catalog.project.limits),
+            },
         ),
         bench,
     )
@@ -140,7 +147,9 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
         def known(as_of: date) -> pl.LazyFrame:
             return people_on(bench.catalog, frames, asked_of(plan), as_of)
 
-        return scores_rows(plan, frames[points], known, frames.get(references), days)
+        people_needed = bench.catalog.project.limits.reference_people
+        guards = guards_on(bench, plan, days)
+        return scores_rows(plan, frames[points], known, frames.get(references), days, guards, people_needed)
 
     return table_asset(
         TableAsset(
@@ -160,6 +169,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             compute=compute,
             describe=lambda staged, days: {
                 **describe_scores(staged, days, score),
+                **describe_guard(guard_on(bench, plan, max(days))),
                 **describe_unverified(unverified_on(bench, plan, max(days))),
             },
             current="scores",
@@ -218,22 +228,26 @@ def scores_rows(
     people: Callable[[date], pl.LazyFrame],
     references: pl.LazyFrame | None,
     days: Sequence[date],
+    guards: Mapping[date, Guard] | None = None,
+    reference_people: int = 1,
 ) -> Iterator[pl.DataFrame]:
     """`frames.SCORES`, date by date. people: see `people_on`. references: needed for a frozen relative scale
-    only."""
+    only. guards: by date, see `guard_on`; nothing is held back without. reference_people: see `Limits`."""
     facts = sorted(column.removeprefix("profile.") for column in asked_of(plan))
     for as_of in days:
         stored = (
             points.filter(pl.col("as_of") == as_of).select("person_id", "points", "points_digest").collect()
         )
         check_digest(stored.lazy(), plan, as_of)
+        guard = (guards or {}).get(as_of, TRUSTED)
         histogram, in_force = None, None
         if references is not None and frozen(plan):
-            histogram, in_force = reference_in_force(references, plan, as_of)
+            since = guard.covered_from
+            histogram, in_force = reference_in_force(references, plan, as_of, since, reference_people)
         known = people(as_of).select("person_id", *facts).collect()
         # In order both are merged, in half of the time that joining them by hashes took.
         given, everyone = (ascending(frame, "person_id").lazy() for frame in (stored, known))
-        yield attach(given, everyone, plan, as_of, histogram, in_force).collect()
+        yield attach(given, everyone, plan, as_of, histogram, in_force, guard).collect()
 
 
 def asked_of(plan: ScorePlan) -> frozenset[str]:
@@ -241,10 +255,26 @@ def asked_of(plan: ScorePlan) -> frozenset[str]:
     return frozenset() if plan.applies_to is None else plan.applies_to.columns
 
 
+def guard_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Guard:
+    """Whether the score may be relied upon on the date."""
+    return coverage_guard(bench.catalog, bench.lake, plan.name, as_of)
+
+
+def guards_on(bench: Workbench, plan: ScorePlan, days: Iterable[date]) -> dict[date, Guard]:
+    """Date -> whether the score may be relied upon."""
+    found = Deliveries(bench.catalog, bench.lake)
+    return {day: found.guard(plan.name, day) for day in days}
+
+
 def lacks_reference(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:
-    """Whether no reference was ever fitted for the plan's present rules on or before the date."""
-    table = f"references/{plan.name}"
-    return not bench.lake.exists(table) or reference_in_force(bench.lake.scan(table), plan, as_of)[1] is None
+    """Whether a reference could be fitted on the date, and none is there that would be read against: of the
+    plan's present rules, on or before the date, with the window covered."""
+    guard, table = guard_on(bench, plan, as_of), f"references/{plan.name}"
+    if guard.provisional:
+        return False
+    if not bench.lake.exists(table):
+        return True
+    return reference_in_force(bench.lake.scan(table), plan, as_of, guard.covered_from)[1] is None
 
 
 def frozen(plan: ScorePlan) -> bool:
@@ -284,14 +314,16 @@ def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:
 
 
 def reference_in_force(
-    references: pl.LazyFrame, plan: ScorePlan, as_of: date
+    references: pl.LazyFrame, plan: ScorePlan, as_of: date, since: date = date.min, people: int = 1
 ) -> tuple[pl.LazyFrame | None, str | None]:
     """Histogram and version of the latest reference fitted for this plan on or before the date; never a
-    later one, so that a restated date reads what was in force then. (None, None) where there is none."""
+    later one, so that a restated date reads what was in force then. (None, None) where there is none, none
+    fitted from `since` on, or the latest has fewer `people`."""
     fitted = references.filter(
-        pl.col("points_digest") == plan.points_digest, pl.col("effective_from") <= as_of
+        pl.col("points_digest") == plan.points_digest,
+        pl.col("effective_from").is_between(since, as_of),
     )
     latest = fitted.filter(pl.col("effective_from") == pl.col("effective_from").max()).collect()
-    if latest.is_empty():
+    if latest.is_empty() or latest["persons"].sum() < people:
         return None, None
     return latest.lazy().select("points", "persons"), latest["version"][0]

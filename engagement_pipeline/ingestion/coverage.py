@@ -1,0 +1,54 @@
+"""What sources delivered, read from the lake's index: nothing is scanned, nothing else is stored.
+
+Here: events by day of a source, which sources a score needs, and the guard of a score's date. Not here: what
+is expected (`catalog.specs.coverage`) and judging it (`core.coverage`).
+"""
+
+from datetime import date
+
+from engagement_pipeline.catalog.specs import Catalog, Score, Source
+from engagement_pipeline.core.coverage import Delivered, Guard
+from engagement_pipeline.core.coverage import coverage_guard as judge
+from engagement_pipeline.storage.lake import Lake
+
+
+def delivered(source: Source, lake: Lake) -> Delivered:
+    """Events of the source by day, as they are stored."""
+    stored = lake.partitions(f"events/{source.source}")
+    rows = {date.fromisoformat(day): info.rows for day, info in stored.items()}
+    return Delivered(source.source, rows, source.expects)
+
+
+def needed_by(score: Score, catalog: Catalog) -> list[str]:
+    """The sources that feed any event of the score's rules, as far as they say what they bring."""
+    events = {name for rule in score.rules for name in rule.event_names}
+    return [name for name, source in catalog.sources.items() if source.feeds & events]
+
+
+class Deliveries:
+    """What every source delivered, read once; for the guards of several scores and dates."""
+
+    def __init__(self, catalog: Catalog, lake: Lake) -> None:
+        self.catalog = catalog
+        sources = catalog.sources.items()
+        self.by_source = {name: delivered(source, lake) for name, source in sources if source.events}
+
+    @property
+    def start(self) -> date:
+        """The first day of the project on which any source has events; its start where none has."""
+        first = min(
+            (day for each in self.by_source.values() for day, rows in each.rows.items() if rows), default=None
+        )
+        return max(self.catalog.project.start_date, first or self.catalog.project.start_date)
+
+    def guard(self, score: str, as_of: date) -> Guard:
+        """See `core.coverage.coverage_guard`."""
+        spec = self.catalog.scores[score]
+        needed = [self.by_source[name] for name in needed_by(spec, self.catalog)]
+        return judge(needed, spec.window, self.start, as_of)
+
+
+def coverage_guard(catalog: Catalog, lake: Lake, score: str, as_of: date) -> Guard:
+    """Whether a score may be relied upon on a date. What compares dates (an alert of dropping scores) holds
+    back while it is `stale`: the people did not change, a file did not come."""
+    return Deliveries(catalog, lake).guard(score, as_of)
