@@ -17,12 +17,14 @@ from uuid import UUID
 import cramjam
 import fastavro
 import polars as pl
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException, UnknownType
 
 from engagement_pipeline.ingestion.readers.rows import Unreadable, in_blocks
 
 BROKEN = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError),
-    cramjam.DecompressionError,
+    *(SchemaParseException, UnknownType, SchemaResolutionError, cramjam.DecompressionError),
 )
 """What fastavro raises, beside EOFError, for bytes that are not what their schema says."""
 

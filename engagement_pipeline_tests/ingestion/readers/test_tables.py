@@ -9,8 +9,8 @@ from uuid import UUID
 import polars as pl
 import pytest
 
-from engagement_pipeline.ingestion.readers import UnreadableFile
-from engagement_pipeline_tests.ingestion.readers.files import avro, parquet, read, texts
+from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of
+from engagement_pipeline_tests.ingestion.readers.files import avro, parquet, read, source, texts
 
 AT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 
@@ -122,3 +122,15 @@ def test_avro_packed_in_any_way_and_a_broken_block(tmp_path: Path, codec: str) -
     ):
         with pytest.raises(UnreadableFile, match=r"file cannot be read: .*Have it delivered again"):
             read(tmp_path, broken, "avro")
+
+
+@pytest.mark.parametrize(
+    ("part", "broken"),
+    [(b'"name"', b'"namE"'), (b'"long"', b'"lonk"'), (b"[{", b"[[")],
+)
+def test_avro_whose_schema_is_broken_is_refused(tmp_path: Path, part: bytes, broken: bytes) -> None:
+    content = avro({"n": "long"}, [{"n": 1}])
+    assert part in content
+    with pytest.raises(UnreadableFile, match="no whole Avro file"):
+        read(tmp_path, content.replace(part, broken), "avro")
+    assert columns_of(tmp_path / "file", source("avro")) is None
