@@ -11,12 +11,15 @@ from pathlib import Path
 
 from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.reader import Document, Key, read
+from engagement_pipeline.catalog.specs import Origin
 
 FOLDER = Path(__file__).with_suffix("")
 OWN = frozenset(("source", "owner", "path", "preset"))
 """Keys that a preset cannot know."""
 ORIGINS = frozenset(("path", "constant", "join"))
 """Of these a field has one; saying another takes the preset's away."""
+ASIDE = frozenset(Origin.model_fields) - ORIGINS
+"""What a field may say beside its origin."""
 
 
 def preset_names() -> list[str]:
@@ -60,6 +63,8 @@ def _merged(
     lines[at] = said.line(own_at)
     if isinstance(own, dict) and isinstance(below, list) and all(isinstance(each, dict) for each in below):
         return [_merged(own, each, (*at, n), own_at, lines, said) for n, each in enumerate(below)]
+    if isinstance(own, dict) and own and own.keys() <= ASIDE and _is_path(below):
+        below = {"path": below}
     if isinstance(own, dict) and isinstance(below, dict):
         if ORIGINS & own.keys():
             below = {key: value for key, value in below.items() if key not in ORIGINS}
@@ -73,6 +78,13 @@ def _merged(
         return result
     lines |= {(*at, *key): said.line((*own_at, *key)) for key in _keys(own, ())}
     return own
+
+
+def _is_path(value: object) -> bool:
+    """Whether a preset says no more of a field than its path, or several."""
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(each, str) for each in value)
+    )
 
 
 def _keys(value: object, at: Key) -> Iterator[Key]:

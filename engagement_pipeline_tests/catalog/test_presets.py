@@ -28,6 +28,23 @@ def test_every_preset_is_whole(tmp_path: Path, name: str) -> None:
     assert found == []
 
 
+def test_presets_go_together(tmp_path: Path) -> None:
+    """A project with all providers: what several of them bring along, they say alike."""
+    sources = {
+        f"sources/{name}.yaml": f"source: {name}\nowner: team:data\npath: {name}/*\npreset: {name}\n"
+        for name in preset_names()
+    }
+    found = [each for each in said(catalog(tmp_path, sources)) if "warning" not in each]
+    assert found == []
+
+
+def test_what_is_said_beside_a_path_keeps_the_presets_path(tmp_path: Path) -> None:
+    source = loaded(tmp_path, MAIL + "events: {message_id: {case: lower}}\n").sources["mail"]
+    found = source.events[0].message_id
+    assert found is not None
+    assert (found.path, found.case) == (["sg_message_id"], "lower")
+
+
 def test_a_preset_brings_format_mappings_and_events(tmp_path: Path) -> None:
     found = loaded(tmp_path, MAIL)
     source = found.sources["mail"]
