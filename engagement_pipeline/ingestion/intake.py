@@ -4,12 +4,14 @@ Here: taking files in, each exactly once, with everything that must be stored on
 stops another. Not here: what a row is worth (`verdicts`), and events, which are made day by day (`events`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -45,6 +47,8 @@ from engagement_pipeline.storage.tombstones import tombstones
 
 COMMIT_ROWS = 500_000
 """Files with fewer rows are landed together: a commit takes 50 ms, many deliveries are a few KB."""
+JUDGED_ROWS = 65_536
+"""Rows of such files that are judged together: 2,000 files of a row each take 10 s, one by one 79."""
 
 
 class IntakeIncomplete(Exception):  # noqa: N818  the words are what the reader sees
@@ -155,6 +159,14 @@ def _take_in(work: "_Work", landing: Path | str, replay: bool) -> Intake:
     return work.finish(found)
 
 
+class _Read(NamedTuple):
+    """A file that waits for its verdict."""
+
+    blocks: list[pl.DataFrame]
+    """Columns of `frames.LANDED`."""
+    odd: list[str]
+
+
 class _Work:
     """One run: files gathered until they are worth a commit, and what was found of them."""
 
@@ -167,7 +179,7 @@ class _Work:
         self.tombstones = tombstones(lake.database)
         self.erased = 0
         self.table = table_spec(f"landed/{source.source}", catalog)
-        self.gathered: dict[Found, list[pl.DataFrame]] = {}
+        self.gathered: dict[Found, _Read] = {}
         self.held = 0
         """Rows gathered, long ones counted as several."""
         self.landed: list[LandedFile] = []
@@ -199,54 +211,47 @@ class _Work:
         self.notes += puller.notes
 
     def take(self, found: Found) -> None:
-        """Reads and judges a file; a big one is landed at once, piece by piece."""
-        verdict = Verdict(found.fingerprint, found.file)
-        blocks = self._judged(found, verdict)
+        """Reads a file; a big one is judged and landed at once, piece by piece."""
         first: list[pl.DataFrame] = []
         try:
+            blocks = landed_rows(found, self.source, self.received_at)
             for block in blocks:
                 first.append(block)
                 if weight(first) >= COMMIT_ROWS:
-                    self._store([found], in_pieces(chain(first, blocks)))
-                    break
-            else:
-                self.gathered[found] = first
-                self.held += weight(first)
-        except (UnreadableFile, TooManyRejected) as error:
-            odd = (
-                []
-                if isinstance(error, UnreadableFile)
-                else [f"{note}." for note in oddities(found, self.source)]
-            )
-            entry = self._entry(found, 0, None, " ".join([str(error), *odd]))
-            self.ledger.record(entry)
-            self.failed.append(entry)
-            if isinstance(error, UnreadableFile):
-                return  # half of it may have been judged; nothing is known of the whole
-        else:
-            self.notes += oddities(found, self.source)
-            self.notes += [] if verdict.rows else [f"{found.file} has no rows"]
-        self.verdicts.append(verdict)
+                    self._take_big(found, chain(first, blocks))
+                    return
+            self.gathered[found] = _Read(first, oddities(found, self.source))
+        except UnreadableFile as error:
+            self._refuse({found: str(error)})
+            return  # half of it may have been judged; nothing is known of the whole
+        self.held += weight(first)
         if self.held >= COMMIT_ROWS:
             self.commit()
             self.settle()  # so that a first load that is killed need not judge all of it again
 
     def commit(self) -> None:
-        """Lands what was gathered."""
-        if self.gathered:
-            frames = [frame for frames in self.gathered.values() for frame in frames]
-            self._store(list(self.gathered), pl.concat([LANDED.to_frame(), *frames]))
-            self.gathered, self.held = {}, 0
+        """Judges what was gathered and lands it, files with too many rejected rows apart."""
+        gathered, self.gathered, self.held = self.gathered, {}, 0
+        verdicts = {found.fingerprint: Verdict(found.fingerprint, found.file) for found in gathered}
+        blocks = chain.from_iterable(read.blocks for read in gathered.values())
+        rows = pl.concat([LANDED.to_frame(), *self._judged(in_pieces(blocks, JUDGED_ROWS), verdicts)])
+        self.judge.conclude(verdicts.values())
+        refused: dict[Found, str] = {}
+        for found, read in gathered.items():
+            self._note(found, verdicts[found.fingerprint], read.odd, refused)
+        self._refuse(refused)
+        good = [found for found in gathered if found not in refused]
+        if good:
+            bad = [found.fingerprint for found in refused]
+            self._store(good, rows.filter(~pl.col("batch").is_in(bad)) if bad else rows)
 
     def examine(self, batches: list[str]) -> None:
         """Judges batches that landed in an earlier run."""
         files = self.ledger.files(self.source.source)
         verdicts = {batch: Verdict(batch, files[batch].file) for batch in batches}
         for block in landed_blocks(self.source, batches, self.lake):
-            for (batch,), rows in block.group_by("batch"):
-                self.judge.weigh(rows, verdicts[str(batch)])
-        for verdict in verdicts.values():
-            self.judge.conclude(verdict)
+            self.judge.weigh(block, verdicts)
+        self.judge.conclude(verdicts.values())
         self.verdicts += verdicts.values()
 
     def settle(self) -> None:
@@ -298,25 +303,57 @@ class _Work:
         conflicts = {date.fromisoformat(day) for day, info in stored.items() if info.rows}
         return found | {day for day in conflicts if min(found) < day <= last}
 
-    def _judged(self, found: Found, verdict: Verdict) -> Iterator[pl.DataFrame]:
-        """The file's rows; raises at their end when too many were rejected, so that nothing of it lands."""
-        for block in landed_rows(found, self.source, self.received_at):
+    def _take_big(self, found: Found, blocks: Iterable[pl.DataFrame]) -> None:
+        verdict = Verdict(found.fingerprint, found.file)
+        refused: dict[Found, str] = {}
+
+        def whole() -> Iterator[pl.DataFrame]:
+            """Raises at the end of the rows when too many were rejected, so that none of them lands."""
+            yield from self._judged(blocks, {found.fingerprint: verdict})
+            self.judge.conclude([verdict])
+            if verdict.refusal:
+                raise verdict.refusal
+
+        with suppress(TooManyRejected):
+            self._store([found], in_pieces(whole()))
+        self._note(found, verdict, oddities(found, self.source), refused)
+        self._refuse(refused)
+
+    def _judged(
+        self, blocks: Iterable[pl.DataFrame], verdicts: Mapping[str, Verdict]
+    ) -> Iterator[pl.DataFrame]:
+        """The rows that may be stored, once they were judged."""
+        for block in blocks:
             kept = screened(block, self.source, self.tombstones)
             self.erased += kept.erased
-            self.judge.weigh(kept.rows, verdict)
+            self.judge.weigh(kept.rows, verdicts)
             yield kept.rows
-        self.judge.conclude(verdict)
+
+    def _note(self, found: Found, verdict: Verdict, odd: list[str], refused: dict[Found, str]) -> None:
+        """Keeps a verdict, and what is odd about the file: of a refused one with why it was."""
+        self.verdicts.append(verdict)
         if verdict.refusal:
-            raise verdict.refusal
+            refused[found] = " ".join([str(verdict.refusal), *(f"{note}." for note in odd)])
+            return
+        self.notes += odd
+        self.notes += [] if verdict.rows else [f"{found.file} has no rows"]
+
+    def _refuse(self, reasons: Mapping[Found, str]) -> None:
+        if reasons:
+            entries = [self._entry(found, 0, None, reason) for found, reason in reasons.items()]
+            self.ledger.record(*entries)
+            self.failed += entries
 
     def _store(self, files: list[Found], rows: pl.DataFrame | Iterator[pl.DataFrame]) -> None:
         batches = [found.fingerprint for found in files]
         check = partial(validate, schema=schema_for(self.table.name, self.catalog))
         commit = self.lake.replace(self.table, rows, batches, validate=check)
-        for found in files:
-            entry = self._entry(found, commit.partitions[found.fingerprint].rows, commit.delta_version)
-            self.ledger.record(entry)
-            self.landed.append(entry)
+        entries = [
+            self._entry(found, commit.partitions[found.fingerprint].rows, commit.delta_version)
+            for found in files
+        ]
+        self.ledger.record(*entries)
+        self.landed += entries
 
     def _entry(
         self, found: Found, rows: int, delta_version: int | None, reason: str | None = None

@@ -31,8 +31,8 @@ class Judged(NamedTuple):
     rejected: pl.DataFrame
     """Columns of `frames.REJECTED`, one row per raw row and rule; a raw row may be rejected by one mapping
     and taken by another."""
-    ignored: int
-    """Rows that the source leaves out on purpose."""
+    ignored: pl.DataFrame
+    """`batch`, `row_number` of rows that the source leaves out on purpose."""
 
     @property
     def rejected_rows(self) -> int:

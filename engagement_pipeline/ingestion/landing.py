@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from engagement_pipeline.catalog.rowpaths import root_of
+from engagement_pipeline.catalog.rowpaths import FILE, root_of
 from engagement_pipeline.catalog.specs import Project, Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.canonical import mapped_paths
@@ -224,14 +224,16 @@ def weight(frames: Iterable[pl.DataFrame]) -> int:
     return sum(max(each.height, int(each["raw"].str.len_bytes().sum()) // LONG_ROW) for each in frames)
 
 
-def in_pieces(blocks: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The blocks, gathered to a good size for one parquet file each."""
+def in_pieces(blocks: Iterable[pl.DataFrame], rows: int = PIECE_ROWS) -> Iterator[pl.DataFrame]:
+    """The blocks, gathered to pieces of so many rows, long ones counted as several."""
     held: list[pl.DataFrame] = []
+    size = 0
     for block in blocks:
         held.append(block)
-        if weight(held) >= PIECE_ROWS:
+        size += weight([block])
+        if size >= rows:
             yield pl.concat(held)
-            held = []
+            held, size = [], 0
     if held:
         yield pl.concat(held)
 
@@ -247,5 +249,5 @@ def oddities(found: Found, source: Source) -> list[str]:
     return [
         f"{found.file} has no column {path!r}, from which {name} is read{hint}"
         for path, name in mapped_paths(source).items()
-        if path not in there and root_of(path) not in there
+        if path != FILE and path not in there and root_of(path) not in there
     ]

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from engagement_pipeline.catalog.rowpaths import EACH
+from engagement_pipeline.catalog.rowpaths import EACH, FILE
 from engagement_pipeline.catalog.specs import AliasMapping, Origin, Source
 from engagement_pipeline.catalog.specs import Mapping as RowMapping
 from engagement_pipeline.catalog.specs.formats import TABLES
@@ -41,9 +41,9 @@ class Rows:
     """By the mapping's `id`, what it reads."""
 
     @property
-    def ignored(self) -> int:
-        """Rows that the source leaves out on purpose."""
-        return self.fields.filter(_ignored(self.source)).height
+    def ignored(self) -> pl.DataFrame:
+        """`batch`, `row_number` of rows that the source leaves out on purpose."""
+        return self.fields.filter(_ignored(self.source)).select("batch", "row_number")
 
     def of(self, mapping: RowMapping, *, malformed: bool = False) -> pl.DataFrame:
         """The rows that the mapping takes, one an element where it explodes a list: columns of
@@ -111,12 +111,14 @@ def read_rows(landed: pl.DataFrame, source: Source, reads: Reads) -> Rows:
     plain += [path for mapping in mappings_of(source) for path in _outer(mapping)]
     decoded = decode(
         landed["raw"],
-        plain,
+        [path for path in plain if path != FILE],
         nested=source.format not in TABLES,
         exploded=exploded,
         unwrap=source.unwrap,
     )
     said = _without(source.blanks, decoded.fields)
+    if FILE in plain:
+        said = said.with_columns(landed["file"].alias(FILE))
     fields = landed.with_row_index(PLACE).with_columns(
         *(column.alias(FROM + column.name) for column in said), decoded.malformed.alias("malformed")
     )
@@ -164,6 +166,8 @@ def _held(text: pl.Expr, said: Sequence[str] | Held) -> pl.Expr:
     if not isinstance(said, Held):
         return text.is_in(list(said)).fill_null(False)
     other = ~text.is_in(said.none_of or []).fill_null(False)
+    if said.matches is not None:
+        other &= text.str.contains(said.matches).fill_null(False)
     if said.present is None:
         return other
     return other & ((text != "").fill_null(False) == said.present)

@@ -143,7 +143,7 @@ def try_file(
 
 def _add(found: Tryout, judged: Judged, shown: int) -> None:
     events = judged.events
-    found.ignored += judged.ignored
+    found.ignored += judged.ignored.height
     found.rejected_rows += judged.rejected_rows
     found.by_event.update(dict(events["event"].value_counts().iter_rows()))
     found.machine += int(events["is_machine"].sum())

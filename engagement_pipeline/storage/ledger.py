@@ -106,21 +106,14 @@ class Ledger:
         return Tally(int(files), int(rows))
 
     @again_if_overtaken
-    def record(self, file: LandedFile) -> None:
-        """Writes or replaces a file's row; the first `received_at` of a landed file stays.
+    def record(self, *files: LandedFile) -> None:
+        """Writes or replaces the files' rows at once; the first `received_at` of a landed file stays.
 
         A later failure of a file that did land changes nothing.
         """
-        mine = (FILES.c.source == file.source) & (FILES.c.fingerprint == file.fingerprint)
         with self.database.write() as connection:
-            old = connection.execute(sa.select(FILES).where(mine)).one_or_none()
-            if old is not None and old.status == "landed":
-                if file.status == "landed":
-                    values = {"delta_version": file.delta_version, "rows": file.rows}
-                    connection.execute(sa.update(FILES).where(mine).values(values))
-                return
-            connection.execute(sa.delete(FILES).where(mine))
-            connection.execute(sa.insert(FILES).values(**asdict(file), days_known=False))
+            for file in files:
+                _record(connection, file)
 
     def forget_failed(self, source: str) -> None:
         """Forgets the files of a source that failed; for a source that will try again under other names."""
@@ -256,14 +249,28 @@ class Ledger:
         )
         rows = {row["batch"]: row for row in found.to_dicts()}
         empty = {"file": "(no rows)", "received_at": datetime.fromisoformat("1970-01-01T00:00:00+00:00")}
-        for key, info in unknown.items():
-            said = rows.get(key, empty)
-            self.record(
+        found_again = ((key, info, rows.get(key, empty)) for key, info in unknown.items())
+        self.record(
+            *(
                 LandedFile(
                     source, key, said["file"], None, info.rows, said["received_at"], info.delta_version
                 )
+                for key, info, said in found_again
             )
+        )
         return sorted(unknown)
+
+
+def _record(connection: sa.Connection, file: LandedFile) -> None:
+    mine = (FILES.c.source == file.source) & (FILES.c.fingerprint == file.fingerprint)
+    old = connection.execute(sa.select(FILES).where(mine)).one_or_none()
+    if old is not None and old.status == "landed":
+        if file.status == "landed":
+            values = {"delta_version": file.delta_version, "rows": file.rows}
+            connection.execute(sa.update(FILES).where(mine).values(values))
+        return
+    connection.execute(sa.delete(FILES).where(mine))
+    connection.execute(sa.insert(FILES).values(**asdict(file), days_known=False))
 
 
 def _file(row: sa.Row[tuple[object, ...]]) -> LandedFile:

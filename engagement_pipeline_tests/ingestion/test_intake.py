@@ -1,6 +1,7 @@
 """Files into the lake: each exactly once, a bad one never at the cost of others."""
 
 import gzip
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from engagement_pipeline.catalog.specs import Limits
 from engagement_pipeline.ingestion import intake
 from engagement_pipeline.ingestion.intake import IntakeIncomplete
 from engagement_pipeline.ingestion.landing import Found, discover, listing
 from engagement_pipeline.ingestion.readers import UnreadableFile
+from engagement_pipeline.ingestion.verdicts import Judge, Verdict
 from engagement_pipeline.storage.ledger import Ledger
 from engagement_pipeline_tests.ingestion.shop import EVENTS, RECEIVED, Shop, catalog, lines, row, source
 
@@ -134,6 +137,54 @@ def test_too_many_rejected_rows_refuse_a_file_and_keep_what_is_stored(open_shop:
     mended = shop.take_in()
     assert [each.file for each in mended.landing.landed] == ["web/b.jsonl"]
     assert date(2026, 4, 21) in mended.touched
+
+
+def test_small_files_are_judged_together_and_each_by_itself(
+    open_shop: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of files at once gives what one at a time gives."""
+    blocks: list[int] = []
+    weigh = Judge.weigh
+
+    def counted(self: Judge, block: pl.DataFrame, verdicts: dict[str, Verdict]) -> None:
+        blocks.append(block.height)
+        weigh(self, block, verdicts)
+
+    monkeypatch.setattr(Judge, "weigh", counted)
+    chance = random.Random(4)
+    kinds = [
+        {},
+        {},
+        {},
+        {"type": "odd"},
+        {"user": None, "at": "soon"},
+        {"at": "1999-01-01T00:00:00Z"},
+        {"id": "e1"},
+    ]
+    files = [
+        [row(10 * number + place, **chance.choice(kinds)) for place in range(chance.randrange(6))]
+        for number in range(30)
+    ]
+    found = []
+    for rows_together in (65_536, 7, 1):
+        monkeypatch.setattr(intake, "JUDGED_ROWS", rows_together)
+        shop = open_shop(limits=Limits(reject_share=0.5))
+        shop.drop("web/_before.jsonl", [row(3, id="e1")])
+        shop.run()
+        for number, rows in enumerate(files):
+            shop.drop(f"web/{number:02}.jsonl", rows)
+        blocks.clear()
+        took = shop.take_in()
+        assert (len(blocks) == 1) == (rows_together == 65_536)
+        assert all(blocks)
+        verdicts = [(v.file, v.rows, v.rejected_rows, v.outside, v.by_rule, v.days) for v in took.verdicts]
+        tables = [shop.table(f"{kind}/web").sort("batch", "row_number") for kind in ("landed", "rejected")]
+        found.append((verdicts, took.problems, took.landing.notes, tables))
+        assert took.problems
+        assert len(verdicts) == len(took.landing.landed) + len(took.landing.failed)
+    assert found[0][:3] == found[1][:3] == found[2][:3]
+    for mine, theirs in zip(found[0][3] * 2, found[1][3] + found[2][3], strict=True):
+        assert_frame_equal(mine, theirs)
 
 
 def test_an_unknown_event_is_replayed_once_the_plan_knows_it(shop: Shop) -> None:

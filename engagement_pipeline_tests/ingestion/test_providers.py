@@ -379,7 +379,7 @@ def test_segment(tmp_path: Path) -> None:
     assert found.profiles.select("person_id", "plan_tier", "mail").rows() == [("ada", "gold", "a@x.org")]
     said = found.identities.select("alias", "person_id", "merges").rows()
     assert said == [("x", "ada", False), ("old", "ada", True)]
-    assert found.ignored == 1
+    assert found.ignored.height == 1
     assert found.rejected.select("row_number", "reason").rows() == [
         (6, "no mapping takes a row with type 'delete'")
     ]
