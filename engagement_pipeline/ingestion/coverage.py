@@ -41,6 +41,11 @@ class Deliveries:
         )
         return max(self.catalog.project.start_date, first or self.catalog.project.start_date)
 
+    def expects(self, score: str) -> bool:
+        """Whether anything is expected of a source that the score needs."""
+        needed = needed_by(self.catalog.scores[score], self.catalog)
+        return any(self.by_source[name].expects is not None for name in needed)
+
     def guard(self, score: str, as_of: date) -> Guard:
         """See `core.coverage.coverage_guard`."""
         spec = self.catalog.scores[score]

@@ -12,7 +12,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Limits, Score
 from engagement_pipeline.core.audiences import CampaignPlan, waterfall
 from engagement_pipeline.core.coverage import Guard
-from engagement_pipeline.core.frames import CONFLICTS, POINT
+from engagement_pipeline.core.frames import POINT
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.ingestion.events import DayEvents
 from engagement_pipeline.ingestion.intake import Intake
@@ -77,37 +77,6 @@ def describe_events(staged: pl.LazyFrame, found: Iterable[DayEvents]) -> Metadat
         )
         shown["machine reasons"] = markdown(markdown_table(("reason", "events"), reasons.iter_rows()))
     return shown
-
-
-def describe_days(staged: pl.LazyFrame, found: Iterable[DayEvents]) -> dict[str, Metadata]:
-    """By day: how many deliveries collapsed, how many ids conflicted, a machine's share, and how many events
-    were received more than a day after they happened."""
-    found = list(found)
-    conflicts = dict(
-        pl.concat([CONFLICTS.to_frame(), *(each.conflicts for each in found)])
-        .group_by("event_date")
-        .len()
-        .iter_rows()
-    )
-    duplicates = {day: count for each in found for day, count in each.duplicates.items()}
-    late = pl.col("received_at") - pl.col("occurred_at") > pl.duration(days=1)
-    rows = {
-        day: (share, count)
-        for day, share, count in staged.group_by("event_date")
-        .agg(share=pl.col("is_machine").mean(), late=late.sum())
-        .collect()
-        .iter_rows()
-    }
-    return {
-        day.isoformat(): {
-            "duplicates collapsed": duplicates.get(day, 0),
-            "conflicts": conflicts.get(day, 0),
-            "machine share": round(rows.get(day, (0.0, 0))[0], 4),
-            "received over a day later": rows.get(day, (0.0, 0))[1],
-        }
-        for each in found
-        for day in each.days
-    }
 
 
 def _lateness(staged: pl.LazyFrame) -> list[tuple[str, int]]:

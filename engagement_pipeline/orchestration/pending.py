@@ -18,6 +18,7 @@ from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.measures import SHADOW, shadows_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.segments import plan_segment
+from engagement_pipeline.ingestion.coverage import Deliveries
 from engagement_pipeline.orchestration.assets.measures import covered, event_sources
 from engagement_pipeline.orchestration.assets.people import consent_reads, people_inputs
 from engagement_pipeline.orchestration.assets.scores import asked_of
@@ -121,6 +122,8 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
         for name, segment in bench.catalog.segments.items()
     }
     since = {table: held_since(bench, table) for table in people_inputs(bench.catalog)}
+    expecting = any(source.expects for source in bench.catalog.sources.values())
+    deliveries = Deliveries(bench.catalog, bench.lake) if expecting else None
 
     def held(day: date, *tables: str) -> dict[str, int]:
         return {table: since[table][day] for table in tables if day in since.get(table, {})}
@@ -142,6 +145,8 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
                 _add(due, points, day, versions, stored)
             versions = _versions([points], day, stored) | people(day, asked_of(plan))
             _add(due, scores, day, versions, stored, needs=[points])
+            if scores not in due and deliveries and _misjudged(bench, deliveries, plan, day, stored(scores)):
+                due[scores] = versions
         for name, columns in wheres.items():  # a segment stands after those it names
             segment, tables = f"segments/{name}", _tables(columns)
             if tables or _begun(stored(segment), day, newest):
@@ -150,6 +155,19 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
         if due:
             found[day] = due
     return found
+
+
+def _misjudged(
+    bench: Workbench, found: Deliveries, plan: ScorePlan, day: date, stored: Mapping[str, PartitionInfo]
+) -> bool:
+    """Whether the stored scores say that the date is stale and it is so no longer, or the other way round.
+    Mostly its points change with that; not where the days that tell what is usual lie before its window."""
+    key = day.isoformat()
+    if key not in stored or not found.expects(plan.name):
+        return False
+    stale = pl.col("state") == "stale"
+    wrong = ~stale & (pl.col("state") != "unscored") if found.guard(plan.name, day).stale else stale
+    return bool(bench.lake.scan(f"scores/{plan.name}", [key]).select(wrong.any()).collect().item())
 
 
 def due_campaigns(bench: Workbench, yesterday: date, outdated: Mapping[date, Outdated]) -> Outdated:

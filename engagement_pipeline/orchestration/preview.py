@@ -7,9 +7,17 @@ Here: what of them is used, so that a Dagster release that changes one breaks he
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
+
+
+class Finding(NamedTuple):
+    """A check's result for one partition."""
+
+    passed: bool
+    metadata: Mapping[str, Any]
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
 
 
 @contextmanager
@@ -48,28 +56,42 @@ def check_result(
     metadata: Mapping[str, Any],
     partitions: list[str],
     passed_for: Collection[str] = (),
+    findings: Mapping[str, Finding] | None = None,
 ) -> dg.AssetCheckResult:
     """The check's result for every partition of the run; `partitions` is empty for a check without any. One
-    that failed as a whole may have `passed_for` some of them.
+    that failed as a whole may have `passed_for` some of them, or have a finding for each.
 
     A run over several partitions leaves `planned` rows for ever unless each partition's evaluation is
     logged from inside the step, and so does a run for one day of a check that has no days (measured on
     1.13.27; `test_preview` notices when that changes).
     """
-    planned = context.run.partitions_subset
+    planned, findings = context.run.partitions_subset, findings or {}
+    severity = (
+        dg.AssetCheckSeverity.ERROR
+        if not findings
+        or any(not each.passed and each.severity.value == "ERROR" for each in findings.values())
+        else dg.AssetCheckSeverity.WARN
+    )
     if len(partitions) == 1:
+        if (only := findings.get(partitions[0])) is not None:
+            passed, metadata, severity = only.passed, {**only.metadata, **metadata}, only.severity
         partitions = []  # the result below is logged for it
     elif not partitions and planned is not None:
         partitions = list(planned.get_partition_keys())
     with accepted_warnings():
         for partition in partitions:
+            plain = Finding(passed or partition in passed_for, metadata)
+            found = findings.get(partition, plain)
             context.log_event(
                 dg.AssetCheckEvaluation(
                     asset_key=asset,
                     check_name=name,
-                    passed=passed or partition in passed_for,
-                    metadata=metadata,
+                    passed=found.passed,
+                    metadata=found.metadata,
+                    severity=found.severity,
                     partition=partition,
                 )
             )
-        return dg.AssetCheckResult(asset_key=asset, check_name=name, passed=passed, metadata=metadata)
+        return dg.AssetCheckResult(
+            asset_key=asset, check_name=name, passed=passed, metadata=metadata, severity=severity
+        )

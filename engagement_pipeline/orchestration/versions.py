@@ -14,6 +14,7 @@ from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.facts import SCORE_PARTS
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.segments import plan_segment
+from engagement_pipeline.ingestion.coverage import needed_by
 
 
 def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, str]:
@@ -32,6 +33,7 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
     found["consents"] = _hash([*profiles, repr(sorted(catalog.consent_events.items()))])
     for name, plan in plans.items():
         said = _reach(catalog, frozenset() if plan.applies_to is None else plan.applies_to.columns)
+        said += _expected(catalog, name)
         found[f"scores/{name}"] = _hash([plan.definition, *said]) if said else plan.definition
     reads = {name: plan_segment(segment, catalog).where.columns for name, segment in catalog.segments.items()}
 
@@ -53,6 +55,12 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
         columns = plan_campaign(campaign, catalog).columns
         found[f"audiences/{name}"] = with_read(campaign_digest(campaign), columns)
     return found
+
+
+def _expected(catalog: Catalog, score: str) -> list[str]:
+    """What is expected of the sources that a score needs; it says when the score is stale."""
+    needed = {name: catalog.sources[name].expects for name in needed_by(catalog.scores[score], catalog)}
+    return [f"{name}: {each.model_dump_json()}" for name, each in sorted(needed.items()) if each is not None]
 
 
 def _reach(catalog: Catalog, columns: Iterable[str]) -> list[str]:

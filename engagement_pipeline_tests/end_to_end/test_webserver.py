@@ -113,7 +113,7 @@ def test_a_partition_is_materialized_by_the_api(api: GraphQL, shop: CornerShop) 
     assert node["assetMaterializations"][0]["partition"] == DAY
     assert tags["dagster/data_version"] == shop.versions("events/web")[DAY]
     (check,) = node["assetChecksOrError"]["checks"]
-    assert check["name"] == "conflicts_within_limit"
+    assert check["name"] == "day_is_sound"
     assert check["executionForLatestMaterialization"]["status"] == "SUCCEEDED"
 
 

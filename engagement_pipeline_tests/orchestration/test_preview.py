@@ -16,7 +16,7 @@ from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, Scenari
 
 CheckRow = tuple[str | None, str]
 PARTITIONED = {
-    "events/mail": "conflicts_within_limit",
+    "events/mail": "day_is_sound",
     "points/reading": "contributions_sum_to_points",
     "scores/reading": "contract",
     "segments/readers": "contract",
@@ -69,7 +69,7 @@ def test_single_and_range_runs_of_scores_add_to_one_history(copied: Scenario) ->
 
 
 def test_the_dashboards_own_view_of_a_partition_is_its_result(made: Scenario) -> None:
-    check = dg.AssetCheckKey(key("events/mail"), "conflicts_within_limit")
+    check = dg.AssetCheckKey(key("events/mail"), "day_is_sound")
     records = made.instance.event_log_storage.get_asset_check_execution_history(check, limit=100)
     assert {record.status.value for record in records} == {"SUCCEEDED"}
 

@@ -23,15 +23,16 @@ from engagement_pipeline.ingestion.replay import batches_of, parse_dates
 from engagement_pipeline.orchestration.assets.places import place_key, report_place
 from engagement_pipeline.orchestration.assets.table import log_materialized, materialized, stored_output
 from engagement_pipeline.orchestration.clock import now
-from engagement_pipeline.orchestration.describe import describe_days, describe_events, describe_intake
+from engagement_pipeline.orchestration.describe import describe_events, describe_intake
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import column_schema, refusal, source_definition
 from engagement_pipeline.orchestration.partitions import event_days
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
+from engagement_pipeline.orchestration.soundness import SAYS, SOUND, look_at, refused_findings
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.event_days import record_days
 
 ACCEPTED = "files_accepted"
-WITHIN_LIMIT = "conflicts_within_limit"
 SAID = {
     "profiles": "What the source said of people and when, and whether they may be contacted.",
     "identities": "What the source said of who is who: which id stands for whom, which persons are one.",
@@ -129,9 +130,7 @@ def event_asset(source: Source, bench: Workbench) -> dg.AssetsDefinition:
         outs={"events": stored_output(_spec(source, bench, events, described))},
         deps=[asset_key(project, landed)],
         partitions_def=days,
-        check_specs=[
-            check_spec(WITHIN_LIMIT, key, "No more event ids conflict than the reject limit allows.", days)
-        ],
+        check_specs=[check_spec(SOUND, key, SAYS, days)],
         backfill_policy=in_ranges(),
     )
     def make_events(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -149,7 +148,7 @@ def event_asset(source: Source, bench: Workbench) -> dg.AssetsDefinition:
             staged = bench.stage(events, rows(), keys, inputs)
         except ContractBroken as error:
             why = refusal(error, project.samples_in_metadata)
-            yield check_result(context, key, WITHIN_LIMIT, False, {"why": why}, keys)
+            yield check_result(context, key, SOUND, False, {"why": why}, keys)
             raise dg.Failure(description=why, allow_retries=False) from None
         refused = {str(day): error for each in found for day, error in each.refused.items()}
         good = [day for day in keys if day not in refused]
@@ -157,19 +156,24 @@ def event_asset(source: Source, bench: Workbench) -> dg.AssetsDefinition:
         lost = pl.concat([CONFLICTS.to_frame(), *(each.conflicts for each in found)])
         if good:
             bench.lake.commit(bench.stage(conflicts, lost, good, inputs))
-        shown, by_day = describe_events(staged.scan(), found), describe_days(staged.scan(), found)
+        looked = look_at(bench, source, staged, found, good)
+        record_days(bench.database, source.source, looked.figures.values())
+        shown, by_day = describe_events(staged.scan(), found), looked.by_day()
         for day in good:
-            context.add_asset_metadata(by_day.get(day, {}), asset_key=key, partition_key=day)
-        counted = {"conflicts": lost.height}
+            context.add_asset_metadata(by_day[day], asset_key=key, partition_key=day)
+        findings = looked.findings(project.limits.reject_share)
+        counted = {"conflicts": lost.height, **(looked.table() if good else {})}
         if not refused:
-            checked = check_result(context, key, WITHIN_LIMIT, True, counted, keys)
+            sound = all(each.passed for each in findings.values())
+            checked = check_result(context, key, SOUND, sound, counted, keys, findings=findings)
             yield materialized(context, bench, staged, shown, [checked])
             return
         why = "\n".join(refusal(error, project.samples_in_metadata) for error in refused.values())
         if good:
             stored = bench.lake.commit(staged)
             log_materialized(context, key, stored, shown, by_day)
-        yield check_result(context, key, WITHIN_LIMIT, False, {"why": why, **counted}, keys, passed_for=good)
+        findings |= refused_findings(refused, why)
+        yield check_result(context, key, SOUND, False, {"why": why, **counted}, keys, findings=findings)
         # The good days are stored; the step fails so that somebody looks at the others.
         raise dg.Failure(description=why, allow_retries=False)
 
