@@ -80,15 +80,17 @@ def events_for(
 def _outdated(
     source: Source, wanted: Sequence[date], horizon: int, lake: Lake, ledger: Ledger
 ) -> Iterator[date]:
-    """Days whose claims matter to the wanted ones and that were landed but not made since.
+    """Days whose claims matter to the wanted ones and that were landed but not made since; where rows have
+    the time of their receipt all of those, for what was received again is stored nowhere else.
 
     Their claims are read from what landed, so that days may be made in any order.
     """
     if not _given_ids(source):
         return
+    received = any(by_receipt(each.occurred_at) for each in source.events)
     made = lake.partitions(f"events/{source.source}")
     for day, versions in ledger.needed(source.source).items():
-        if _near(day, wanted, horizon) and older(made.get(day.isoformat()), versions):
+        if _near(day, wanted, horizon) and (received or older(made.get(day.isoformat()), versions)):
             yield day
 
 

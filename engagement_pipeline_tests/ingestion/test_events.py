@@ -164,6 +164,23 @@ def test_beyond_the_horizon_an_id_may_be_used_again(open_shop: Callable[..., Sho
     assert shop.table("conflicts/web")["event_date"].to_list() == [DAY + timedelta(days=13)]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_rows_without_a_time_that_come_again_and_again_stay_one_event(
+    open_shop: Callable[..., Shop], at_once: bool
+) -> None:
+    shop = open_shop()
+    shop.catalog = catalog(source(occurred_at={"constant": "received"}), lateness_horizon=7)
+    for number, day in enumerate((0, 5, 10)):  # the last is beyond the horizon of the first
+        shop.received_at = datetime.combine(DAY + timedelta(days=day), datetime.min.time(), UTC)
+        shop.drop(f"web/{number}.jsonl", [row(1, n=number)])
+        touched = shop.take_in().touched
+        shop.make([] if at_once else touched)
+    if at_once:
+        shop.make(DAY + timedelta(days=day) for day in (0, 5, 10))
+    events, conflicts = shop.content()
+    assert (events["event_date"].to_list(), conflicts.height) == ([DAY], 0)
+
+
 def test_a_day_without_rows_is_empty(shop: Shop) -> None:
     shop.drop("web/a.jsonl", [row(1, at=at(DAY))])
     shop.take_in()
