@@ -15,8 +15,18 @@ from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.lint_plan import unknown_zone
 from engagement_pipeline.catalog.reader import Key
 from engagement_pipeline.catalog.rowpaths import EACH, PathError, parse_path
-from engagement_pipeline.catalog.specs import Channel, EventMapping, Mapping, Origin, Rates, Source, Spec
+from engagement_pipeline.catalog.specs import (
+    Channel,
+    Event,
+    EventMapping,
+    Mapping,
+    Origin,
+    Rates,
+    Source,
+    Spec,
+)
 from engagement_pipeline.catalog.specs.formats import TABLES
+from engagement_pipeline.catalog.specs.mappings import Held
 from engagement_pipeline.catalog.times import wrong_with
 
 TIMES = ("occurred_at", "observed_at")
@@ -137,26 +147,62 @@ def plans_agree(draft: Draft) -> Iterator[Issue]:
     for source in draft.sources:
         for event in planned(source):
             other = first.setdefault(event.name, event)
-            if event.name not in settled and event.spec and other.spec and event.spec != other.spec:
+            if event.name in settled:
+                yield from _in_another_unit(source, event, draft)
+            elif event.spec and other.spec and event.spec != other.spec:
                 where = f"{other.document.file}:{other.line()}"
                 message = f"event '{event.name}' is declared otherwise in the plan of {where}"
                 yield event.issue(f"{message}; declare it in events.yaml, which counts before both")
+
+
+def texts_are_patterns(draft: Draft) -> Iterator[Issue]:
+    """Regular expressions of `only` and `ignore` can be read."""
+    for source in draft.sources:
+        if source.spec is None:
+            continue
+        held: list[tuple[Key, object]] = [
+            (("ignore", path), said) for path, said in source.spec.ignore.items()
+        ]
+        for key, mapping in _mappings(source, source.spec):
+            held += [((*key, "only", path), said) for path, said in mapping.only.items()]
+        for at, said in held:
+            if isinstance(said, Held) and said.matches is not None:
+                found = _groups(said.matches)
+                if isinstance(found, str):
+                    yield source.issue(f"matches: {found}", *at, "matches")
+
+
+def _groups(pattern: str) -> int | str:
+    """How many groups a regular expression has, or why it is none."""
+    try:
+        return len(pl.Series([""]).str.extract_groups(pattern).struct.fields)
+    except pl.exceptions.ComputeError as error:
+        why = str(error).strip().rpartition("error: ")[2]
+        return f"'{pattern}' is no regular expression: {why}"
 
 
 def _extracted(source: Declared[Source], field: Field) -> Iterator[Issue]:
     pattern = field.origin.extract
     if pattern is None:
         return
-    try:
-        groups = pl.Series([""]).str.extract_groups(pattern).struct.fields
-    except pl.exceptions.ComputeError as error:
-        why = str(error).strip().rpartition("error: ")[2]
-        yield source.issue(f"extract: '{pattern}' is no regular expression: {why}", *field.key, "extract")
-        return
-    if len(groups) != 1:
-        message = f"extract: '{pattern}' has {len(groups) or 'no'} groups"
+    groups = _groups(pattern)
+    if isinstance(groups, str):
+        yield source.issue(f"extract: {groups}", *field.key, "extract")
+    elif groups != 1:
+        message = f"extract: '{pattern}' has {groups or 'no'} groups"
         remedy = "one pair of brackets says what counts, (?:...) is none"
         yield source.issue(f"{message}; {remedy}", *field.key, "extract")
+
+
+def _in_another_unit(source: Declared[Source], event: Declared[Event], draft: Draft) -> Iterator[Issue]:
+    """A source says what unit its values come in; events.yaml may want another one."""
+    own = next((each.spec for each in draft.events if each.name == event.name), None)
+    if own and event.spec and own.unit and event.spec.unit and own.unit != event.spec.unit:
+        message = (
+            f"event '{event.name}' is in {own.unit} in events.yaml, and its values come in {event.spec.unit}"
+        )
+        remedy = f"map `value` in {own.unit} (`multiply` has factors), and say so in `plan`"
+        yield event.issue(f"{message}: {remedy}", "unit", level="warning")
 
 
 def _multiplied(source: Declared[Source], field: Field) -> Iterator[Issue]:
@@ -256,5 +302,6 @@ RULES = (
     paths_can_be_read,
     elements_are_exploded,
     times_and_numbers_can_be_read,
+    texts_are_patterns,
     plans_agree,
 )

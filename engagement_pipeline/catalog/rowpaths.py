@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 EACH = "each"
 """What paths call the element of an exploded list."""
+FILE = "@file"
+"""The path that is the name of the row's file."""
 
 
 class Where(NamedTuple):

@@ -25,7 +25,17 @@ def validate(model: type[S], document: Document) -> tuple[S | None, list[Issue]]
     try:
         return model.model_validate_json(json.dumps(document.data), strict=True), []
     except ValidationError as error:
-        return None, sorted(set(_issues(model, document, error.errors(include_url=False))))
+        errors = [_named(each) for each in error.errors(include_url=False)]
+        return None, sorted(set(_issues(model, document, errors)))
+
+
+def _named(error: ErrorDetails) -> ErrorDetails:
+    """The error with forms called by their model, also where that has a check of its own."""
+    loc = (_CHECKED.sub(r"\1", part) if isinstance(part, str) else part for part in error["loc"])
+    return {**error, "loc": tuple(loc)}
+
+
+_CHECKED = re.compile(r"^function-(?:after|before|wrap)\[.*, (\w+)\]$")
 
 
 def _issues(model: type[BaseModel], document: Document, errors: list[ErrorDetails]) -> Iterator[Issue]:
@@ -65,10 +75,13 @@ _FORMS = {
 def _fork(document: Document, error: ErrorDetails) -> tuple[Key, str]:
     """Where a value could take several forms, and the form this error is about; "" elsewhere."""
     loc = error["loc"][:-1] if error["type"] in _KEY_ERRORS else error["loc"]
-    for end, part in enumerate(loc):
-        if loc[: end + 1] not in document.lines:
-            return loc[:end], part if isinstance(part, str) and _FORM.match(part) else ""
-    return loc, ""
+    key: Key = ()
+    for part in loc:
+        if (*key, part) in document.lines:
+            key = (*key, part)
+        elif isinstance(part, str):  # a number is the place in a list of one, which was not written as one
+            return key, part if _FORM.match(part) else ""
+    return key, ""
 
 
 def _other_form(errors: list[ErrorDetails]) -> bool:

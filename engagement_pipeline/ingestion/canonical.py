@@ -130,7 +130,7 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
         read(pl.col(TEXT + name)).alias(name) for name, (_, read) in typed.items()
     )
     texts = ["occurred_at", *typed]
-    unread = [name for name in texts if rows[name].null_count() > rows[TEXT + name].null_count()]
+    unread = [name for name in texts if (rows[name].is_null() & rows[TEXT + name].is_not_null()).any()]
     rows = rows.with_columns(
         _event_id(mapping).alias("event_id"),
         _id("person_id", mapping),

@@ -43,7 +43,8 @@ class Rows:
     @property
     def ignored(self) -> pl.DataFrame:
         """`batch`, `row_number` of rows that the source leaves out on purpose."""
-        return self.fields.filter(_ignored(self.source)).select("batch", "row_number")
+        left_out = _ignored(self.source) & pl.col("malformed").is_null()
+        return self.fields.filter(left_out).select("batch", "row_number")
 
     def of(self, mapping: RowMapping, *, malformed: bool = False) -> pl.DataFrame:
         """The rows that the mapping takes, one an element where it explodes a list: columns of

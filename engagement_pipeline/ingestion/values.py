@@ -80,7 +80,7 @@ def _digits(text: pl.Expr, decimal: str) -> pl.Expr:
     fraction = rf"(?:{re.escape(decimal)}\d+)?"
     written = bare.str.contains(rf"^-?(?:\d+|\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}){fraction}$")
     plain = bare.str.replace_all(group, "").str.replace(decimal, ".", literal=True)
-    lost = pl.concat_str(text, pl.lit(f", whose decimals do not follow a '{decimal}',"))
+    lost = pl.concat_str(text, pl.lit(f" with a decimal {'comma' if decimal == ',' else 'point'}"))
     return pl.when(written | text.is_null()).then(plain).otherwise(lost)
 
 

@@ -160,7 +160,8 @@ def _held(said: Sequence[str] | Held) -> str:
         return f"= {', '.join(said)}"
     there = {None: "", True: "present", False: "absent"}[said.present]
     other = f"none of {', '.join(said.none_of)}" if said.none_of else ""
-    return " and ".join(each for each in (there, other) if each)
+    like = f"like `{said.matches}`" if said.matches else ""
+    return " and ".join(each for each in (there, other, like) if each)
 
 
 def _place(source: Source) -> dict[str, Any]:

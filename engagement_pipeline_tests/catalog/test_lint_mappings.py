@@ -147,3 +147,31 @@ def test_a_brought_property_has_one_type_too(tmp_path: Path) -> None:
             "(events.yaml:5); a property has one type in all events"
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("event_id: {path: a, extract: '(a'}", "extract: '(a' is no regular expression: unclosed group"),
+        ("event_id: {path: a, extract: 'a'}", ("extract: 'a' has no groups; one pair of brackets says what "
+         "counts, (?:...) is none")),
+        ("event_id: {path: a, decimal: ','}", "decimal is for numbers; event_id is none"),
+        ("only: {a: {matches: '['}}", "matches: '[' is no regular expression: unclosed character class"),
+        ("only: {a: null}", 'a: null is no text; say {present: false} for nothing, and "null" for the word'),
+        ("only: {a: {}}", "a: say `present: true`, `present: false`, `none_of: [a, b]` or `matches: a|b`"),
+        ("only: {a: {presnt: true}}", "unknown key 'presnt'; did you mean 'present'?"),
+        ("channel: {path: a, others: web}", ("channel: `others` is for values that `names` does not have; "
+         "say `names` too")),
+    ],
+)  # fmt: skip
+def test_words_of_exports(tmp_path: Path, field: str, message: str) -> None:
+    assert lint(tmp_path, ONE.replace("  EXTRA\n", f"  {field}\n")) == [f"9: {message}"]
+
+
+def test_a_unit_that_is_not_the_projects(tmp_path: Path) -> None:
+    plan = "plan: {order_completed: {channel: commerce, unit: USD}}\n"
+    found = said(catalog(tmp_path, {"sources/web.yaml": ONE.replace("  EXTRA\n", plan)}))
+    assert found == [
+        "sources/web.yaml:9: warning: event 'order_completed' is in EUR in events.yaml, and its values come in "
+        "USD: map `value` in EUR (`multiply` has factors), and say so in `plan`"
+    ]

@@ -25,7 +25,7 @@ def test_every_preset_is_whole(tmp_path: Path, name: str) -> None:
     assert not OWN & (document.data or {}).keys()
     source = f"source: x\nowner: team:data\npath: x/*\npreset: {name}\n"
     found = said(catalog(tmp_path, {"sources/x.yaml": source}))
-    assert found == []
+    assert [each for each in found if "warning" not in each] == []
 
 
 def test_presets_go_together(tmp_path: Path) -> None:

@@ -12,12 +12,16 @@ from engagement_pipeline.catalog.specs.base import Channel, Name, Spec
 
 RowPath = Annotated[str, Field(min_length=1, max_length=300)]
 """A column, or a way into a nested record: `mail.headers[0].value`, `items[-1].sku`,
-`event_params[key=page].value.string_value`, `properties."a.b"`, and in exploded rows `each` or `each.sku`."""
+`event_params[key=page].value.string_value`, `properties."a.b"`, and in exploded rows `each` or `each.sku`.
+`@file` is the name of the file that the row came in, with its folders."""
 
 
 def _texts(value: object) -> object:
-    """A single text or number as a list of one text."""
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    """A single text or number as a list of one text; true and false as JSON writes them."""
+    texts = value if isinstance(value, list) else [value]
+    if None in texts:
+        raise ValueError('null is no text; say {present: false} for nothing, and "null" for the word')
+    return [str(each).lower() if isinstance(each, bool) else str(each) for each in texts]
 
 
 TextList = Annotated[
@@ -33,11 +37,13 @@ class Held(Spec):
     """true: something other than a blank; false: nothing, or a blank."""
     none_of: TextList | None = None
     """None of these texts; a field with nothing has none of them."""
+    matches: str | None = None
+    """A regular expression that finds something in the text."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "Held":
-        if self.present is None and self.none_of is None:
-            raise ValueError("say `present: true`, `present: false` or `none_of: [a, b]`")
+        if self.present is None and self.none_of is None and self.matches is None:
+            raise ValueError("say `present: true`, `present: false`, `none_of: [a, b]` or `matches: a|b`")
         return self
 
 

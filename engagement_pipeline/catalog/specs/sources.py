@@ -49,6 +49,8 @@ def _several(value: object) -> object:
 
 
 def _listed(value: object) -> object:
+    if isinstance(value, list) and None in value:
+        raise ValueError('null is no text; put the word in quotes: "NULL"')
     return [value] if isinstance(value, str) else value
 
 
@@ -95,7 +97,7 @@ class Source(Spec):
     """Where the record itself stands within what it was delivered in (`Message` of SNS, `detail` of EventBridge):
     every path is looked for there first, then in the whole row. Several where one of them will do."""
     blanks: Blanks = []
-    """Texts that stand for nothing: `NULL`, `\\N`, `n/a`."""
+    """Texts that stand for nothing: `"NULL"`, `\\N`, `n/a`."""
     ignore: Only = {}
     """Rows that are left out on purpose. Any other row that no mapping takes is rejected."""
     machine: Machine | None = None
