@@ -22,9 +22,9 @@ from engagement_pipeline.orchestration.runs import INSTANCE
 from engagement_pipeline.storage import locks
 from engagement_pipeline_tests.orchestration.scenario import PROJECT, Scenario
 
-BEGIN = date(2026, 2, 1)
+BEGIN = date(2026, 3, 10)
 HISTORY = {
-    "project.yaml": PROJECT.replace("2026-03-27", "2026-01-15"),
+    "project.yaml": PROJECT.replace("2026-03-27", "2026-03-05"),
     "sources/till.yaml": """\
 source: till
 owner: team:shop
@@ -32,7 +32,7 @@ database:
   url_env: TILL_DATABASE_URL
   table: sales
   watermark: id
-  batch_rows: 10
+  batch_rows: 5
 events:
   event_id: id
   person_id: person
@@ -41,6 +41,8 @@ events:
   value: total
 """,
 }
+
+SHORT = {**HISTORY, "project.yaml": PROJECT.replace("2026-03-27", "2026-04-02")}
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TILL_DATABASE_URL", f"sqlite:///{tmp_path / 'till.db'}")
     with sqlite3.connect(tmp_path / "till.db") as connection:
         connection.execute("create table sales (id integer, person text, total int, sold_at text)")
-        days = [BEGIN + timedelta(days=age) for age in range(37)]
+        days = [BEGIN + timedelta(days=age) for age in range(17)]
         rows = [(at, f"p{at % 7}", at, f"{day}T10:00:00Z") for at, day in enumerate(days)]
         connection.executemany("insert into sales values (?, ?, ?, ?)", rows)
     connection.close()
@@ -59,12 +61,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def history() -> dict[str, bytes]:
-    """A file of orders a month."""
+    """A file of orders for every ten days or so."""
     found: dict[str, list[str]] = {}
-    for age in range(0, 60, 2):
+    for age in range(26):
         day = BEGIN + timedelta(days=age)
         said = {"id": f"h{age}", "customer": {"id": f"p{age % 9}"}, "type": "order_completed", "total": 5}
-        found.setdefault(f"shop/{day:%Y-%m}.jsonl", []).append(json.dumps({**said, "at": f"{day}T09:00:00Z"}))
+        found.setdefault(f"shop/{day.day // 10}.jsonl", []).append(
+            json.dumps({**said, "at": f"{day}T09:00:00Z"})
+        )
     return {file: "\n".join(lines).encode() for file, lines in found.items()}
 
 
@@ -86,10 +90,10 @@ def test_days_become_spans() -> None:
 
 def test_history_comes_in_in_few_runs_and_once(home: Path, open_project: object) -> None:
     project = open_project(changed=HISTORY, landing=history())  # type: ignore[operator]
-    problems, printed = run(project, days_per_run=25)
+    problems, printed = run(project, days_per_run=10)
     assert problems == []
-    assert re.search(r"till +│ +4 │ +37 │ +0 │ +37 │ 2026-02-01 │ 2026-03-09", printed)
-    assert re.search(r"shop +│ +2 │ +30 │ +0 │ +30 │ 2026-02-01 │ 2026-03-31", printed), printed
+    assert re.search(r"till +│ +4 │ +17 │ +0 │ +17 │ 2026-03-10 │ 2026-03-26", printed)
+    assert re.search(r"shop +│ +4 │ +26 │ +0 │ +26 │ 2026-03-10 │ 2026-04-04", printed), printed
     assert "Next: engagement run" in printed
     with dg.DagsterInstance.get() as instance:
         runs = instance.get_runs(dg.RunsFilter(tags={LOAD: "corner"}))
@@ -98,7 +102,7 @@ def test_history_comes_in_in_few_runs_and_once(home: Path, open_project: object)
         assert jobs.count("landing") == 4
         assert jobs.count("event_days") == 4, "three spans, and persons"
         made = instance.get_materialized_partitions(dg.AssetKey(["events", "shop"]))
-        assert {"2026-02-01", "2026-03-31"} <= made
+        assert {"2026-03-10", "2026-04-04"} <= made
     assert project.table("daily_measures")["quantity"].sum() > 0
     problems, printed = run(project)
     assert problems == []
@@ -106,7 +110,7 @@ def test_history_comes_in_in_few_runs_and_once(home: Path, open_project: object)
 
 
 def test_only_some_sources_and_only_known_ones(home: Path, open_project: object) -> None:
-    project = open_project(changed=HISTORY)  # type: ignore[operator]
+    project = open_project(changed=SHORT)  # type: ignore[operator]
     with pytest.raises(NoSuchSource, match="no source 'shops'; did you mean 'shop'"):
         run(project, "shops")
     assert run(project, "shop")[0] == []
@@ -118,7 +122,7 @@ def test_what_fails_is_named_and_the_rest_goes_on(
     home: Path, open_project: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TILL_DATABASE_URL", "sqlite:////nowhere/till.db")
-    project = open_project(changed=HISTORY)  # type: ignore[operator]
+    project = open_project(changed=SHORT)  # type: ignore[operator]
     problems, printed = run(project)
     assert len(problems) == 1
     assert "names no file that is there" in problems[0]
@@ -130,7 +134,7 @@ def test_a_load_that_is_killed_goes_on_where_it_was(
     home: Path, open_project: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = open_project(changed=HISTORY, landing=history())  # type: ignore[operator]
-    run(whole, days_per_run=20)
+    run(whole)
     project = open_project(changed=HISTORY, landing=history())  # type: ignore[operator]
     (home / "dagster2").mkdir()
     (home / "dagster2" / "dagster.yaml").write_bytes(INSTANCE.read_bytes())
@@ -151,9 +155,9 @@ def test_a_load_that_is_killed_goes_on_where_it_was(
         monkeypatch.setenv(name, value)
     done = made(project)
     assert 2 <= done < len(whole.bench.lake.partitions("daily_measures"))
-    problems, printed = run(project, days_per_run=20)
+    problems, printed = run(project)
     assert problems == []
-    assert "37" in printed
+    assert "17" in printed
     for name in ("events/till", "events/shop", "daily_measures", "persons"):
         assert whole.content()[name].equals(project.content()[name]), name
     with dg.DagsterInstance.get() as instance:
@@ -168,7 +172,7 @@ def made(project: Scenario) -> int:
 
 
 def kill_when(moment: object, env: dict[str, str]) -> None:
-    program = [sys.executable, "-m", "engagement_pipeline.cli", "load", "--days-per-run", "20"]
+    program = [sys.executable, "-m", "engagement_pipeline.cli", "load", "--days-per-run", "10"]
     process = subprocess.Popen(program, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         deadline = time.monotonic() + 120
@@ -191,7 +195,7 @@ def test_ctrl_c_says_how_to_go_on(home: Path, open_project: object) -> None:
         "ENGAGEMENT_LANDING": str(project.settings.landing),
         "ENGAGEMENT_EXPORTS": str(project.settings.exports),
     }
-    program = [sys.executable, "-m", "engagement_pipeline.cli", "load", "--days-per-run", "20"]
+    program = [sys.executable, "-m", "engagement_pipeline.cli", "load", "--days-per-run", "10"]
     process = subprocess.Popen(program, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while made(project) < 1:
