@@ -34,8 +34,9 @@ def unverified(
 ) -> Unverified | None:
     """The shares on a date; None for a score without a rule that counts machine events.
 
-    daily: `frames.DAILY_MEASURES`. covered: `event_date`, `measure`, what was computed. shadows: ids of the
-    measures that count machine events alone (`measures.shadow_of`). start: the project's first day.
+    daily: `frames.DAILY_MEASURES`, or what `by_day` gives of them. covered: `event_date`, `measure`, what was
+    computed. shadows: ids of the measures that count machine events alone (`measures.shadow_of`). start: the
+    project's first day.
     """
     rules = [rule for rule in plan.rules if rule.measure + SHADOW in shadows]
     if not rules:
@@ -52,12 +53,8 @@ def unverified(
         .collect()["event_date"]
     )
     ids = sorted({rule.measure for rule in plan.rules} | set(wanted))
-    sums = (
-        daily.filter(pl.col("event_date").is_in(days.implode()), pl.col("measure").is_in(ids))
-        .group_by("measure", "event_date")
-        .agg(pl.col("quantity").cast(pl.Int128).sum())
-        .collect()
-    )
+    inside = daily.filter(pl.col("event_date").is_in(days.implode()), pl.col("measure").is_in(ids))
+    sums = by_day(inside).collect()
     found: dict[str, dict[date, int]] = {measure: {} for measure in ids}
     for measure, day, quantity in sums.iter_rows():
         found[measure][day] = quantity
@@ -71,6 +68,11 @@ def unverified(
             if total := sum(map(abs, found[rule.measure].values())):
                 by_rule[rule.key] = sum(map(abs, alone.values())) / total
     return Unverified(machine / whole if whole else None, by_rule, (as_of - first).days + 1 - len(days))
+
+
+def by_day(daily: pl.LazyFrame) -> pl.LazyFrame:
+    """`measure`, `event_date`, `quantity` (Int128): everybody together."""
+    return daily.group_by("measure", "event_date").agg(pl.col("quantity").cast(pl.Int128).sum())
 
 
 def _points(by_day: dict[date, int], factors: tuple[int, ...], divisor: int, as_of: date) -> float:

@@ -1,4 +1,4 @@
-"""The windows that several scores of one run read, added up once for all of them.
+"""What several scores of one run read, added up once for all of them.
 
 Points of ten scores took 20 s of processor time when each read its own window, most of it to read and add up
 the same measures. They stay steps of their own all the same: one that fails stops no other, and one can be
@@ -10,7 +10,10 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+
+import polars as pl
 
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.engines.window import Window, read
@@ -65,14 +68,14 @@ class SharedWindows:
         if first is None or second is None:
             self._kept = [lambda: first] if first is not None else []
             return
-        self._folder = _Folder()
+        whole = _Folder()  # goes by itself when a window cannot be made
         kept: list[Callable[[], Window]] = []
-        for number, window in enumerate(_chain(first, second, found)):
-            folder = self._folder.path / str(number)
+        for number, window in enumerate(chain([first, second], found)):
+            folder = whole.path / str(number)
             window.write(folder)
             as_of = window.as_of
             kept.append(lambda folder=folder, as_of=as_of: read(folder, as_of))  # type: ignore[misc]
-        self._kept = kept
+        self._kept, self._folder = kept, whole
 
     def _forget(self) -> None:
         self._key, self._waiting, self._kept, self._folder = None, set(), (), None
@@ -86,7 +89,15 @@ class _Folder:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-def _chain(first: Window, second: Window, rest: Iterator[Window]) -> Iterator[Window]:
-    yield first
-    yield second
-    yield from rest
+class SharedTotals:
+    """What everybody did together, by measure and day: a few thousand rows of one key at a time."""
+
+    def __init__(self) -> None:
+        self._key: Hashable = None
+        self._rows = pl.DataFrame()
+
+    def rows(self, key: Hashable, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """`key` changes with everything that they are made from."""
+        if self._key != key:
+            self._rows, self._key = compute(), key
+        return self._rows

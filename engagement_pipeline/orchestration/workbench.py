@@ -15,7 +15,7 @@ from engagement_pipeline.contracts.tables import schema_for
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines.base import Engine
 from engagement_pipeline.engines.local import LocalEngine
-from engagement_pipeline.orchestration.shared import SharedWindows
+from engagement_pipeline.orchestration.shared import SharedTotals, SharedWindows
 from engagement_pipeline.orchestration.versions import code_versions
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
@@ -53,6 +53,11 @@ class Workbench:
     def shared(self) -> SharedWindows:
         """What scores of one run have in common."""
         return SharedWindows()
+
+    @cached_property
+    def totals(self) -> SharedTotals:
+        """What scores of one run have in common of everybody together."""
+        return SharedTotals()
 
     @cached_property
     def database(self) -> Database:

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines import local
 from engagement_pipeline.engines.window import Window
-from engagement_pipeline.orchestration.shared import SharedWindows
+from engagement_pipeline.orchestration.shared import SharedTotals, SharedWindows
 from engagement_pipeline_tests.core.build import AS_OF, catalog, score
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PROJECT, Scenario
 
@@ -81,6 +81,29 @@ def test_a_reader_that_stops_half_way_leaves_the_others_theirs() -> None:
     broken.close()
     assert people(shared.windows("key", B, PLANS, computed)) == ["p0", "p1", "p2"]
     assert computed.calls == ["abc"]
+
+
+def test_windows_that_cannot_be_made_leave_nothing(temporary: Path) -> None:
+    def broken(plans: Sequence[ScorePlan]) -> Iterator[Window]:
+        yield from Computed(2)(plans)
+        raise OSError("no space")
+
+    shared, computed = SharedWindows(), Computed(2)
+    with pytest.raises(OSError, match="no space"):
+        people(shared.windows("key", A, PLANS, broken))
+    assert not list(temporary.iterdir())
+    assert people(shared.windows("key", B, PLANS, computed)) == ["p0", "p1"]
+    assert computed.calls == ["abc"]
+
+
+def test_totals_of_one_key_are_computed_once() -> None:
+    shared, calls = SharedTotals(), list[int]()
+
+    def compute() -> pl.DataFrame:
+        calls.append(len(calls))
+        return pl.DataFrame({"call": [calls[-1]]})
+
+    assert [shared.rows(key, compute).item() for key in (1, 1, 2, 1)] == [0, 0, 1, 2]
 
 
 @pytest.mark.parametrize("buckets", [1, 3])

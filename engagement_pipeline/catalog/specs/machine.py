@@ -1,7 +1,7 @@
 """What tells a machine's events from a person's, said once per source.
 
 Here: the models of a source's `machine:`. Not here: the provider's own flag, which is a column like any other
-(`mappings`: `is_machine`), and the judging itself (`core.machine`, `ingestion.agents`).
+(`mappings`: `is_machine`), and the judging itself (`core.machine`, `ingestion.machine`).
 """
 
 import re

@@ -21,7 +21,7 @@ from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
 from engagement_pipeline.core.scores import TRUSTED, attach, standing
-from engagement_pipeline.core.unverified import Unverified, unverified
+from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.engines.window import Window
 from engagement_pipeline.ingestion.coverage import Deliveries, coverage_guard
 from engagement_pipeline.orchestration.assets.measures import MEASURES, covered
@@ -199,8 +199,15 @@ def points_rows(
 
 def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified | None:
     """How much of the score rests on machine events, as far as that is measured."""
-    project, daily = bench.catalog.project, bench.lake.scan(MEASURES)
-    return unverified(daily, covered(bench), plan, shadows_of(bench.catalog), project.start_date, as_of)
+    project = bench.catalog.project
+    first = as_of - timedelta(days=max(each.window for each in bench.plans.values()) - 1)
+
+    def compute() -> pl.DataFrame:
+        within = pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of))
+        return by_day(bench.lake.scan(MEASURES).filter(within)).collect()
+
+    totals = bench.totals.rows((as_of, bench.lake.version(MEASURES)), compute).lazy()
+    return unverified(totals, covered(bench), plan, shadows_of(bench.catalog), project.start_date, as_of)
 
 
 def window_rows(
