@@ -31,7 +31,7 @@ def examples() -> list[Example]:
     found: list[Example] = []
     for heading in ("Mappings", "Presets"):
         section = re.split(r"^## ", text.split(f"\n## {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
-        for language, kind, body in re.findall(r"```(yaml|json) ?(\w*)\n(.*?)```", section, re.DOTALL):
+        for language, kind, body in re.findall(r"```(yaml|json|csv) ?(\w*)\n(.*?)```", section, re.DOTALL):
             if language == "yaml":
                 found.append(Example(body, {}))
             else:
@@ -44,12 +44,14 @@ def source(yaml: str) -> str:
     if yaml.startswith("source:"):
         return yaml
     plan = PLAN if "plan:" in yaml else f"plan:{PLAN}"
-    return HEAD + yaml.rstrip() + (plan.rstrip() if "plan:" in yaml else "\n" + plan)
+    head = HEAD.replace("format: jsonl\n", "") if "format: csv" in yaml else HEAD
+    return head + yaml.rstrip() + (plan.rstrip() if "plan:" in yaml else "\n" + plan)
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda each: each.yaml.split("\n")[1].strip()[:40])
 def test_an_example_does_what_stands_below_it(tmp_path: Path, example: Example) -> None:
-    name = "newsletter" if example.yaml.startswith("source:") else "s"
+    named = re.match(r"source: (\w+)", example.yaml)
+    name = named[1] if named else "s"
     judged = through(tmp_path, source(example.yaml), example.found["rows"], name)
     for kind in ("events", "profiles", "identities", "rejected"):
         frame: pl.DataFrame = getattr(judged, kind).sort("row_number", maintain_order=True)
