@@ -167,7 +167,7 @@ def _dated(rows: pl.DataFrame, event: Origin, occurred_at: Origin, zone: str) ->
 
 
 def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """Events of whole files whose content is their id: the second equal row of a file gets `…-2`, and so on.
+    """Events of whole files whose content is their id: the second equal row of a file gets `…#2`, and so on.
 
     A till that prints a line twice sold twice; the same file delivered again under another name, or a row
     repeated in a later file, is the same event again.
@@ -179,7 +179,7 @@ def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
         return events
     nth = pl.col("row_number").rank("ordinal").over("batch", "event_id")
     numbered = events.filter(repeated).with_columns(
-        event_id=pl.when(nth > 1).then(filled("{}-{}", "event_id", nth)).otherwise("event_id")
+        event_id=pl.when(nth > 1).then(filled("{}#{}", "event_id", nth)).otherwise("event_id")
     )
     return pl.concat([events.filter(~repeated), numbered])
 

@@ -184,7 +184,7 @@ def test_without_a_mapped_id_the_content_is_the_id_and_repeats_in_a_file_stay() 
 
     one, two, three, again = ids(line, line, other, line, batch="a")
     assert len({one, two, three, again}) == 4
-    assert (two, again) == (f"{one}-2", f"{one}-3")
+    assert (two, again) == (f"{one}#2", f"{one}#3")
     assert ids(other, line, batch="b") == [three, one]
     assert ids(line, line, batch="b") == [one, two]
 

@@ -337,7 +337,7 @@ def test_content_ids_of_elements_are_stable_and_repeats_stay_apart() -> None:
     row = view(1, lines=[{"price": 1}, {"price": 1}])
     one, two, again, twice = ids(source, row, row)
     assert two == one.removesuffix("-1") + "-2"
-    assert (again, twice) == (f"{one}-2", f"{two}-2")
+    assert (again, twice) == (f"{one}#2", f"{two}#2")
     assert ids(source, view(2), row, batch="other") == [one, two]
 
 
@@ -346,8 +346,23 @@ def test_the_content_may_be_the_id_of_rows_without_one() -> None:
     plain = {key: value for key, value in view().items() if key != "id"}
     given, content, again = ids(source, view(1), plain, plain)
     assert given == "e1"
-    assert (len(content), again) == (32, f"{content}-2")
+    assert (len(content), again) == (32, f"{content}#2")
     assert ids(source, plain, batch="other") == [content]
+
+
+def test_what_is_left_out_for_lacking_a_field_is_a_record() -> None:
+    source = of(VIEW, ignore={"type": {"present": False}})
+    found = judged(source, view(1), view(2, type="view"), "{broken")
+    assert found.ignored["row_number"].to_list() == [1]
+    assert found.rejected.select("row_number", "rule").rows() == [(3, "malformed_row")]
+
+
+def test_a_repeated_row_and_an_element_of_it_do_not_share_an_id() -> None:
+    whole = {key: value for key, value in VIEW.items() if key != "event_id"}
+    each = {key: value for key, value in LINES.items() if key != "event_id"}
+    row = view(1, lines=[{"price": 1}, {"price": 2}])
+    found = ids(of([whole, each]), row, row)
+    assert len(set(found)) == 6
 
 
 @pytest.mark.parametrize("given", [True, False])
@@ -358,7 +373,7 @@ def test_two_mappings_of_one_row_do_not_share_an_id(given: bool) -> None:
     one, other = ids(source, row)
     assert (one, other) == (one, f"{one}/2")
     assert ids(source, row, days=[date(2026, 4, 9)]) == [other]
-    repeated = [one, other] if given else [f"{one}-2", f"{other}-2"]
+    repeated = [one, other] if given else [f"{one}#2", f"{other}#2"]
     assert sorted(ids(source, row, row)) == sorted([one, other, *repeated])
 
 

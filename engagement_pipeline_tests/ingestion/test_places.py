@@ -111,6 +111,34 @@ def test_a_file_that_looks_the_same_is_not_read_again(shop: Shop, reads: list[st
     assert shop.take_in().landing.landed == (), "what came back is read, and known"
 
 
+def test_a_name_that_is_no_text_costs_only_its_file(shop: Shop) -> None:
+    shop.drop("web/a.jsonl", [row(1)])
+    odd = Path(os.fsdecode(os.fsencode(shop.landing / "web") + b"/caf\xe9.jsonl"))
+    odd.write_bytes(lines([row(2)]))
+    took = shop.take_in()
+    assert [each.file for each in took.landing.landed] == ["web/a.jsonl"]
+    assert "Rename it: its name is no UTF-8" in took.problems[0]
+    odd.rename(shop.landing / "web/cafe.jsonl")
+    assert [each.file for each in shop.take_in().landing.landed] == ["web/cafe.jsonl"]
+
+
+def test_a_file_that_moves_on_while_the_folder_is_looked_at_is_left_out(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Path.is_file
+
+    def moves_on(path: Path) -> bool:
+        there = plain(path)
+        if path.name == "a.jsonl":
+            path.unlink()
+        return there
+
+    shop.drop("web/a.jsonl", [row(1)])
+    shop.drop("web/b.jsonl", [row(2)])
+    monkeypatch.setattr(Path, "is_file", moves_on)
+    assert [each.file for each in listing(source(), shop.landing)] == ["web/b.jsonl"]
+
+
 def test_a_refused_file_is_read_at_every_run(open_shop: Callable[..., Shop], reads: list[str]) -> None:
     shop = open_shop()
     shop.drop("web/a.jsonl", b"\x1f\x8b broken")
@@ -140,8 +168,10 @@ def test_a_source_lands_from_a_bucket_once(
     open_shop: Callable[..., Shop], s3: Bucket, reads: list[str]
 ) -> None:
     shop = open_shop(at(f"{s3.uri}/in/**/*.jsonl"))
+    long = f"in/{'n' * 300}.jsonl"  # longer than a file's name may be
     for key in (
         "in/a.jsonl",
+        long,
         "in/x/ü b%20[1].jsonl",
         "in/.hidden.jsonl",
         "in/c.jsonl.part",
@@ -151,18 +181,18 @@ def test_a_source_lands_from_a_bucket_once(
     ):
         s3.put(key, lines([row(len(key), note=key)]))
     took = shop.run()
-    files = [f"{s3.uri}/in/a.jsonl", f"{s3.uri}/in/x/ü b%20[1].jsonl"]
+    files = [f"{s3.uri}/{key}" for key in ("in/a.jsonl", long, "in/x/ü b%20[1].jsonl")]
     assert [each.file for each in took.landing.landed] == files
     assert shop.table("landed/web")["file"].unique().sort().to_list() == files
-    assert reads == ["in/a.jsonl", "in/x/ü b%20[1].jsonl"]
+    assert reads == ["in/a.jsonl", long, "in/x/ü b%20[1].jsonl"]
     assert took.problems == []
 
-    assert shop.take_in().landing.known == 2
+    assert shop.take_in().landing.known == 3
     assert unknown_files(shop.catalog.sources["web"], "", shop.catalog.project, shop.ledger) == []
-    assert len(reads) == 2, "listed, not downloaded"
+    assert len(reads) == 3, "listed, not downloaded"
     s3.put("in/a.jsonl", lines(ROWS))
     assert [each.rows for each in shop.take_in().landing.landed] == [len(ROWS)]
-    assert len(reads) == 3
+    assert len(reads) == 4
 
 
 def test_a_google_bucket_is_read_the_same_way(

@@ -53,7 +53,7 @@ class Objects:
         """Streams the object to a temporary file, which goes with the context."""
         name = listed.file.removeprefix(self.named)
         with tempfile.TemporaryDirectory(prefix="engagement-") as folder:
-            path = Path(folder) / name.rpartition("/")[2]
+            path = Path(folder) / name.rpartition("/")[2][-60:]  # a file's name is shorter than a key may be
             yield Local(path, self._listed(name, self._download(self.root + name, path)))
 
     def _download(self, key: str, path: Path) -> "ObjectMeta":
