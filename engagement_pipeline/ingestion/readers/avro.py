@@ -39,7 +39,7 @@ def avro_columns(path: Path) -> list[str]:
     try:
         with path.open("rb") as file:
             schema = fastavro.reader(file).writer_schema
-    except (*BROKEN, EOFError):
+    except (*BROKEN, EOFError, RecursionError):
         return []
     return [each["name"] for each in schema.get("fields", [])] if isinstance(schema, dict) else []
 

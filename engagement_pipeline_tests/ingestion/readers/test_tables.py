@@ -9,7 +9,7 @@ from uuid import UUID
 import polars as pl
 import pytest
 
-from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of
+from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of, probe
 from engagement_pipeline_tests.ingestion.readers.files import avro, parquet, read, source, texts
 
 AT = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
@@ -134,3 +134,29 @@ def test_avro_whose_schema_is_broken_is_refused(tmp_path: Path, part: bytes, bro
     with pytest.raises(UnreadableFile, match="no whole Avro file"):
         read(tmp_path, content.replace(part, broken), "avro")
     assert columns_of(tmp_path / "file", source("avro")) is None
+
+
+def nested_column(levels: int) -> pl.Series:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return pl.Series("c", [value])
+
+
+def test_columns_that_nest_too_deep_are_refused_and_end_nothing(tmp_path: Path) -> None:
+    assert len(read(tmp_path, parquet(nested_column(40).to_frame()), "parquet")) == 1
+    with pytest.raises(UnreadableFile, match="column 'c' has more than 50 lists"):
+        read(tmp_path, parquet(nested_column(60).to_frame()), "parquet")
+
+
+def test_a_file_that_ends_its_reader_is_refused_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly = probe.PROGRAM.replace("    try:", "    if 'bad' in path: import os; os.abort()\n    try:")
+    monkeypatch.setattr(probe, "PROGRAM", deadly)
+    monkeypatch.setattr("engagement_pipeline.ingestion.readers.parquet.PROBE", probe.Probe())
+    content = parquet(pl.DataFrame({"a": [1]}))
+    for _ in range(2):
+        assert texts(read(tmp_path, content, "parquet", name="good")) == ['{"a":1}']
+        with pytest.raises(UnreadableFile, match=r"bad cannot be read: it is damaged.*delivered again"):
+            read(tmp_path, content, "parquet", name="bad")
