@@ -87,7 +87,13 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or em
 @sources.command("try")
 def try_source(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file as the source delivers it.")],
-    source: Annotated[str, typer.Option(metavar="NAME", help="The source whose mapping to apply.")],
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The source whose mapping to apply.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="PRESET", help="Instead of a source: a provider's preset, without any catalog."),
+    ] = None,
     catalog: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The catalog; else $ENGAGEMENT_CATALOG, else the example."),
@@ -101,11 +107,14 @@ def try_source(
     """Show what a source would make of a file, and what it would reject and why. Nothing is stored."""
     from engagement_pipeline.ingestion.readers import UnreadableFile
     from engagement_pipeline.orchestration.clock import now
-    from engagement_pipeline.reports.tryout import UnknownSource, try_file
+    from engagement_pipeline.reports.tryout import UnknownSource, preset_alone, try_file
     from engagement_pipeline.reports.tryout_text import shown as as_text
 
+    if (source is None) == (preset is None):
+        _fail("say --source NAME for a source of the catalog, or --preset NAME for a provider's preset")
     try:
-        found = try_file(file, source, load_catalog(catalog or catalog_folder()), now(), shown, limit or None)
+        known = load_catalog(catalog or catalog_folder()) if preset is None else preset_alone(preset)
+        found = try_file(file, source or preset or "", known, now(), shown, limit or None)
     except (CatalogError, UnknownSource, UnreadableFile) as error:
         _fail(str(error))
     if as_json:

@@ -9,10 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from engagement_pipeline.catalog.issues import did_you_mean
+from engagement_pipeline.catalog.loader import load_catalog
+from engagement_pipeline.catalog.presets import preset_names
 from engagement_pipeline.catalog.specs import Catalog, Origin, Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.judging import Judged, judge_rows, read_all
@@ -65,7 +68,8 @@ class Tryout:
     profile_rows: list[dict[str, object]] = field(default_factory=list)
     identity_rows: list[dict[str, object]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
-    """Paths of the mapping at which nothing was ever found, with the field that reads them."""
+    """Paths of the mapping at which nothing was ever found, with the field that reads them; of several for one
+    field all, where none has anything."""
 
     @property
     def events(self) -> int:
@@ -101,6 +105,27 @@ class Tryout:
         )
 
 
+def preset_alone(name: str) -> Catalog:
+    """A catalog with nothing but a source that has the preset's name and mapping, for days since 2000.
+
+    Raises UnknownSource.
+    """
+    if name not in preset_names():
+        hint = did_you_mean(name, preset_names())
+        raise UnknownSource(f"there is no preset '{name}'{hint}; presets: {', '.join(preset_names())}")
+    files = {
+        "project.yaml": "project: tryout\ntimezone: UTC\nstart_date: 2000-01-01\nlimits: {past_days: 9999}\n",
+        "events.yaml": "events: {}\n",
+        f"sources/{name}.yaml": f"source: {name}\nowner: team:tryout\npath: '*'\npreset: {name}\n",
+    }
+    with TemporaryDirectory() as folder:
+        for file, text in files.items():
+            path = Path(folder) / file
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        return load_catalog(Path(folder))
+
+
 def try_file(
     file: Path, name: str, catalog: Catalog, received_at: datetime, shown: int, limit: int | None
 ) -> Tryout:
@@ -117,6 +142,7 @@ def try_file(
     found = Tryout(file.name, source.source)
     seen: list[pl.Series] = []
     present: set[str] = set()
+    read: set[str] = set()
     for block in read_raw(file, source):
         if limit is not None and found.rows >= limit:
             found.whole = False
@@ -135,9 +161,14 @@ def try_file(
         _add(found, judged, shown)
         seen.append(judged.events["event_id"].hash())
         present |= _present(rows)
+        read |= {path for paths in rows.paths.values() for path in paths}
     ids = pl.concat(seen) if seen else pl.Series(dtype=pl.UInt64)
     found.repeated = ids.len() - ids.n_unique()
-    found.absent = [f"{path} ({name})" for path, name in _named(source) if path not in present]
+    found.absent = [
+        f"{' or '.join(paths)} ({name})"
+        for paths, name in _named(source)
+        if read.issuperset(paths) and not present.intersection(paths)
+    ]
     return found
 
 
@@ -190,15 +221,18 @@ def _present(rows: Rows) -> set[str]:
     return there
 
 
-def _named(source: Source) -> Iterable[tuple[str, str]]:
-    """Paths that the source itself names, each with what it is for."""
-    found: dict[str, str] = {}
+def _named(source: Source) -> Iterable[tuple[tuple[str, ...], str]]:
+    """Paths that the source itself names, any one of which will do, each with what they are for; of mappings
+    alike each once."""
+    found: dict[tuple[str, ...], str] = {}
     for mapping in mappings_of(source):
         for path in mapping.only:
-            found.setdefault(path, "only")
+            found.setdefault((path,), "only")
         for name, value in dict(mapping).items():
             parts = value.items() if isinstance(value, dict) else [(name, value)]
             for part, origin in parts:
-                for path in origin.reads if isinstance(origin, Origin) else ():
-                    found.setdefault(path, part)
+                if isinstance(origin, Origin):
+                    # Each of joined texts is needed, one of several paths is enough.
+                    needed = [tuple(origin.path)] if origin.path else [(path,) for path in origin.reads]
+                    found |= {paths: part for paths in needed if paths not in found}
     return found.items()

@@ -14,9 +14,10 @@ from rich.text import Text
 from engagement_pipeline.reports.terminal import count
 from engagement_pipeline.reports.tryout import Tryout
 
-WIDTH = 100
-"""Characters shown of a raw row."""
+WIDTH = 150
+"""Characters shown of a raw row, where the terminal is as wide."""
 CELL = 40
+WHOLE = ("occurred_at", "event", "channel", "person_id", "value", "alias", "merges")
 
 
 def shown(found: Tryout) -> RenderableType:
@@ -73,8 +74,11 @@ def _table(rows: Sequence[dict[str, object]]) -> Table:
     """Rows with the columns that any of them fills."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = dict.fromkeys(name for row in rows for name in row)
+    if not any(row.get("is_machine") for row in rows):
+        columns.pop("is_machine", None)
     for name in columns:
-        table.add_column(name, overflow="fold")
+        # Where there is little room, ids are cut before what happened to whom.
+        table.add_column(name, overflow="ellipsis", no_wrap=name in WHOLE)
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in columns))
     return table
@@ -87,7 +91,8 @@ def _rejected(found: Tryout) -> Iterator[RenderableType]:
         )
         for sample in rejected.samples:
             yield Text(f"    row {sample['row_number']}: {sample['reason']}")
-            yield Text(f"      {_cut(str(sample['raw']), WIDTH)}", style="grey54")
+            raw = f"      {_cut(str(sample['raw']), WIDTH)}"
+            yield Text(raw, style="grey54", no_wrap=True, overflow="ellipsis")
 
 
 def _cell(value: object) -> Text:

@@ -80,7 +80,7 @@ def test_a_file_is_tried_without_storing_anything(shop: Path) -> None:
         "row 3: the event 'return' is not in the tracking plan",
         "unmapped_row 1 row",
         "row 6: no mapping takes a row with type 'mystery'",
-        "2026-04-01 10:00:00 ordered commerce ada 1 2.5 EUR no a",
+        "2026-04-01 10:00:00 ordered commerce ada 1 2.5 EUR a",
         "Nothing was ever found at visit.id (session_id)",
     ):
         assert part in words, part
@@ -129,3 +129,23 @@ def test_dagster_is_not_needed(shop: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "nothing was stored" in done.stdout
+
+
+def test_a_preset_needs_no_catalog(tmp_path: Path) -> None:
+    file = tmp_path / "mail.jsonl"
+    file.write_text(
+        '{"event-data": {"event": "opened", "id": "g1", "recipient": "a@x.org", "timestamp": 1775037600}}\n'
+    )
+
+    def tried(*given: str) -> tuple[int, str]:
+        found = CliRunner().invoke(app, ["source", "try", str(file), *given], env={"COLUMNS": "200"})
+        return found.exit_code, " ".join(found.output.split())
+
+    code, said = tried("--preset", "mailgun")
+    assert (code, "2026-04-01 10:00:00 email_opened email a@x.org g1" in said) == (0, True)
+    # Of several paths for one thing all are named, where none has anything.
+    assert "message.headers.message-id or Message-Id or message-id (message_id)" in said
+    assert "recipient or" not in said
+    assert tried("--preset", "mailgn")[1].startswith("there is no preset 'mailgn'; did you mean 'mailgun'?")
+    assert tried()[1].startswith("say --source NAME")
+    assert tried("--preset", "mailgun", "--source", "x")[0] == 1
