@@ -73,6 +73,7 @@ def completed(events: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
         "channel": pl.col("event").replace_strict(channels),
         "occurred_at": at,
         "received_at": at + pl.duration(hours=1),
+        "machine_reason": pl.when("is_machine").then(pl.lit("provider_flag")),
         "properties": pl.lit("{}"),
         "content_hash": event_id.hash(0).cast(pl.String),
         "batch": pl.lit("generated"),
