@@ -77,8 +77,7 @@ def test_a_tick_of_the_sensor_opens_no_database(open_project: Open, monkeypatch:
 
     sensor = project.definitions.resolve_sensor_def("landed_files")
     context = dg.build_sensor_context(instance=project.instance, definitions=project.definitions)
-    monkeypatch.setattr("engagement_pipeline.ingestion.databases.connection.sa.create_engine", opened)
-    assert project.bench.database, "the project's own was opened before"
+    monkeypatch.setattr("engagement_pipeline.ingestion.databases.pull.opened", opened)
     tick = sensor.evaluate_tick(context)
     assert {request.asset_selection[0].path[-1] for request in tick.run_requests} == {"mail", "shop", "crm"}
 
