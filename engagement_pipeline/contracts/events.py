@@ -22,14 +22,11 @@ import polars as pl
 import polars.selectors as cs
 
 from engagement_pipeline.catalog.specs import Catalog, Channel, PropertyType
-from engagement_pipeline.contracts.rules import failures, rule
+from engagement_pipeline.contracts.rules import SHOWN, failures, rule, unusable_id
 from engagement_pipeline.core.frames import REJECTED, event_schema
 from engagement_pipeline.core.text import filled
 
 TEXT, SIGNAL = "text.", "signal."
-SHOWN = 60
-"""Characters of a culprit value in a reason."""
-
 KINDS: dict[PropertyType, str] = {
     "text": "text",
     "integer": "a whole number",
@@ -50,7 +47,8 @@ class RowRule:
 
 @dataclass(frozen=True)
 class Split:
-    """`valid` has the columns of `event_schema`, and `signal.` columns where given; `rejected` those of `REJECTED`, one row per row and rule."""
+    """`valid` has the columns of `event_schema`, and `signal.` columns where given; `rejected` those of
+    `REJECTED`, one row per row and rule."""
 
     valid: pl.DataFrame
     rejected: pl.DataFrame
@@ -139,6 +137,7 @@ def _unreadable(column: str, columns: list[str]) -> pl.Expr:
 def _identity(catalog: Catalog) -> Iterator[RowRule]:
     for column, what in (("event_id", "event id"), ("person_id", "person id"), ("event", "event name")):
         yield RowRule(f"missing_{column}", _blank(column), pl.lit(f"the row has no {what}, or a blank one"))
+    yield RowRule("unusable_person_id", *unusable_id("person_id"))
     if not catalog.project.keep_unknown_events:
         yield RowRule(
             "unknown_event",

@@ -14,7 +14,13 @@ from pandera.config import ValidationDepth, get_config_context
 from pandera.errors import SchemaError, SchemaErrors
 
 from engagement_pipeline.core.ordered import ascends
+from engagement_pipeline.core.text import filled
 
+LONGEST_ID = 400
+"""Characters of a person's id: databases keep no longer ones as keys, and a mapping that finds one has found
+something else."""
+SHOWN = 60
+"""Characters of a culprit value in a reason."""
 SAMPLE = 3
 """Rows shown with a broken rule; an error is kept for ever in the event log, so few and masked."""
 WORDS = frozenset({"band", "channel", "decision", "event", "measure", "rule", "state", "unit", "variant"})
@@ -52,6 +58,17 @@ class TooManyRejected(Exception):  # noqa: N818
             + ". What was stored before is untouched. "
             "Mend the source or its mapping, or raise limits.reject_share in project.yaml."
         )
+
+
+def unusable_id(column: str) -> tuple[pl.Expr, pl.Expr]:
+    """Whether a column's id could not be stored in every database, and why in words."""
+    text = pl.col(column)
+    why = filled(
+        f"the id '{{}}' has more than {LONGEST_ID} characters, or one with the number 0: is it an id?",
+        text.str.head(SHOWN).str.replace_all("\0", "\\0", literal=True),
+    )
+    broken = (text.str.len_chars() > LONGEST_ID) | text.str.contains("\0", literal=True)
+    return broken.fill_null(value=False), why
 
 
 def enforce_limit(

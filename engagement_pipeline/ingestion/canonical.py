@@ -26,6 +26,7 @@ from engagement_pipeline.ingestion.values import (
     by_receipt,
     factor,
     field_text,
+    id_text,
     mapped_times,
 )
 
@@ -42,8 +43,6 @@ HASH = "\0hash"
 """The hash of the whole raw row."""
 CONTENT_ID = "content"
 """The default of an `event_id` for which the row's content counts where no id is given."""
-NO_ID = ["", "null", "none", "nan", "undefined"]
-"""What programs write for an id they do not have, in any case: no person is called so."""
 HASH_CHARACTERS = 32
 """128 of SHA-256's bits: a trillion events collide with a chance of one in 10^15."""
 
@@ -233,12 +232,7 @@ def _optional(origin: Origin | None) -> pl.Expr:
 
 
 def _id(column: str, mapping: EventMapping) -> pl.Expr:
-    return _known(getattr(mapping, column)).alias(column)
-
-
-def _known(origin: Origin) -> pl.Expr:
-    text = _text(origin)
-    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
+    return id_text(getattr(mapping, column), FROM).alias(column)
 
 
 def _event_id(mapping: EventMapping) -> pl.Expr:
@@ -272,7 +266,8 @@ def _rest(rows: pl.DataFrame, mapping: EventMapping) -> pl.Expr:
 
 def _given_id(origin: Origin) -> pl.Expr:
     """The mapped id, null where the content is the id."""
-    return _known(origin.model_copy(update={"default": None}) if origin.default == CONTENT_ID else origin)
+    given = origin.model_copy(update={"default": None}) if origin.default == CONTENT_ID else origin
+    return id_text(given, FROM)
 
 
 def _content_hash(mapping: EventMapping, catalog: Catalog) -> pl.Expr:

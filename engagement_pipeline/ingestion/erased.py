@@ -18,10 +18,9 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import AliasMapping, Mapping, Origin, Source
 from engagement_pipeline.core.frames import LANDED
-from engagement_pipeline.ingestion.canonical import NO_ID
 from engagement_pipeline.ingestion.naming import SHORTEST, TELLING, Names, contains_any, telling
 from engagement_pipeline.ingestion.routing import FROM, PLACE, mappings_of, read_rows
-from engagement_pipeline.ingestion.values import field_text
+from engagement_pipeline.ingestion.values import id_text
 from engagement_pipeline.storage.rewriting import Change, Changed
 from engagement_pipeline.storage.tables import PEOPLE_COLUMNS
 from engagement_pipeline.storage.tombstones import Tombstones
@@ -176,9 +175,7 @@ def _as_landed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ids(fields: pl.DataFrame, origin: Origin) -> pl.DataFrame:
-    text = field_text(origin, FROM)
-    known = pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
-    return fields.select(pl.col(PLACE).cast(pl.UInt32), known.alias("id")).drop_nulls()
+    return fields.select(pl.col(PLACE).cast(pl.UInt32), id_text(origin, FROM).alias("id")).drop_nulls()
 
 
 def _candidates(names: Names, source: Source | None) -> pl.Expr:

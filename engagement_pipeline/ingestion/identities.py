@@ -8,13 +8,12 @@ from typing import NamedTuple
 import polars as pl
 
 from engagement_pipeline.catalog.specs import AliasMapping, Catalog, Origin, Source
+from engagement_pipeline.contracts.rules import SHOWN, unusable_id
 from engagement_pipeline.core.frames import IDENTITIES, REJECTED
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.canonical import NO_ID, TEXT
+from engagement_pipeline.ingestion.canonical import TEXT
 from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
-from engagement_pipeline.ingestion.values import field_text, mapped_times
-
-SHOWN = 60
+from engagement_pipeline.ingestion.values import id_text, mapped_times
 
 
 class SplitIdentities(NamedTuple):
@@ -65,7 +64,9 @@ def identities_in(taken: Rows, catalog: Catalog) -> SplitIdentities:
 
 
 def _mapped(rows: pl.DataFrame, mapping: AliasMapping, catalog: Catalog) -> pl.DataFrame:
-    rows = rows.with_columns(_id(mapping.alias).alias("alias"), _id(mapping.person_id).alias("person_id"))
+    rows = rows.with_columns(
+        id_text(mapping.alias, FROM).alias("alias"), id_text(mapping.person_id, FROM).alias("person_id")
+    )
     states = (pl.col("alias") != pl.col("person_id")).fill_null(False) | pl.col("malformed").is_not_null()
     rows = rows.filter(states).with_columns(merges=pl.lit(mapping.merges))
     if mapping.occurred_at is None:
@@ -80,11 +81,6 @@ def _mapped(rows: pl.DataFrame, mapping: AliasMapping, catalog: Catalog) -> pl.D
     )
 
 
-def _id(origin: Origin) -> pl.Expr:
-    text = field_text(origin, FROM)
-    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
-
-
 def _rules(catalog: Catalog) -> dict[str, tuple[pl.Expr, pl.Expr]]:
     """Rule -> which rows break it, and why in words."""
     readable, at = pl.col("malformed").is_null(), pl.col("observed_at")
@@ -93,6 +89,8 @@ def _rules(catalog: Catalog) -> dict[str, tuple[pl.Expr, pl.Expr]]:
     text = pl.col(TEXT + "occurred_at").str.head(SHOWN)
     return {
         "malformed_row": (~readable, pl.col("malformed")),
+        "unusable_alias": unusable_id("alias"),
+        "unusable_person_id": unusable_id("person_id"),
         "unreadable_time": (
             readable & at.is_null(),
             filled("the time '{}' is not in the format that the source declares", text),

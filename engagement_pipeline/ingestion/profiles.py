@@ -11,14 +11,20 @@ import polars as pl
 
 from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, Origin, ProfileMapping, Source
-from engagement_pipeline.contracts.rules import failures, rule
+from engagement_pipeline.contracts.rules import SHOWN, failures, rule, unusable_id
 from engagement_pipeline.core.frames import REJECTED, profile_schema
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.canonical import NO_ID, TEXT
+from engagement_pipeline.ingestion.canonical import TEXT
 from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
-from engagement_pipeline.ingestion.values import as_boolean, as_type, factor, field_text, mapped_times
+from engagement_pipeline.ingestion.values import (
+    as_boolean,
+    as_type,
+    factor,
+    field_text,
+    id_text,
+    mapped_times,
+)
 
-SHOWN = 60
 CONSENT = "consent."
 
 
@@ -92,9 +98,8 @@ def _mapped(taken: Rows, catalog: Catalog) -> pl.DataFrame:
     mapping = _mapping(source)
     facts = _facts(mapping, source)
     rows = taken.of(mapping, malformed=True)
-    person = field_text(mapping.person_id, FROM)
     rows = rows.with_columns(
-        pl.when(~person.str.to_lowercase().is_in(NO_ID)).then(person).alias("person_id"),
+        id_text(mapping.person_id, FROM).alias("person_id"),
         *(field_text(origin, FROM).alias(TEXT + name) for name, origin in facts.items()),
     )
     rows = rows.with_columns(
@@ -127,6 +132,7 @@ def _rules(source: Source, catalog: Catalog) -> Iterator[_Rule]:
         readable & pl.col("person_id").is_null(),
         pl.lit("the row has no person id, or a blank one"),
     )
+    yield _Rule("unusable_person_id", *unusable_id("person_id"))
     text, at = pl.col(TEXT + "observed_at"), pl.col("observed_at")
     yield _Rule(
         "missing_time", readable & at.is_null() & text.is_null(), pl.lit("the row does not say when it held")

@@ -13,6 +13,8 @@ from engagement_pipeline.catalog.specs import Origin, PropertyType, Rates
 from engagement_pipeline.catalog.times import CALENDAR, EPOCHS, ISO, RECEIVED, UNITS, Since, since
 from engagement_pipeline.core.frames import UTC_MICROS
 
+NO_ID = ["", "null", "none", "nan", "undefined"]
+"""What programs write for an id they do not have, in any case: no person is called so."""
 TRUE = ["true", "t", "yes", "y", "1"]
 FALSE = ["false", "f", "no", "n", "0"]
 
@@ -55,6 +57,12 @@ def field_text(origin: Origin, prefix: str) -> pl.Expr:
     return text
 
 
+def id_text(origin: Origin, prefix: str) -> pl.Expr:
+    """The text of a mapped id; null where it only says that there is none."""
+    text = field_text(origin, prefix)
+    return pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
+
+
 def factor(origin: Origin, prefix: str) -> pl.Expr | None:
     """What a number of this origin is multiplied by, null where its unit has no factor."""
     if isinstance(origin.multiply, Rates):
@@ -74,7 +82,7 @@ def _renamed(text: pl.Expr, origin: Origin) -> pl.Expr:
 
 
 def _digits(text: pl.Expr, decimal: str) -> pl.Expr:
-    """Numbers as people write them, as programs do; any other text says what it lacks, and so is no number."""
+    """Numbers as people write them, as programs do; other text says what it lacks, and so is no number."""
     bare = text.str.replace_all(r"[\p{Sc}\s]|^\+", "")
     group = r"[.']" if decimal == "," else r"[,']"
     fraction = rf"(?:{re.escape(decimal)}\d+)?"
@@ -135,8 +143,8 @@ def as_boolean(text: pl.Expr) -> pl.Expr:
 
 
 def mapped_times(rows: pl.DataFrame, origin: Origin, prefix: str, zone: str) -> tuple[pl.Series, pl.Series]:
-    """The text of a mapped time, and the instant, in rows with `received_at`. Where that is the time, there is
-    no text."""
+    """The text of a mapped time, and the instant, in rows with `received_at`. Where that is the time, there
+    is no text."""
     if origin.constant == RECEIVED:
         return pl.Series([None], dtype=pl.String).new_from_index(0, rows.height), rows["received_at"]
     if origin.default != RECEIVED:

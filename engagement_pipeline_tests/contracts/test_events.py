@@ -25,6 +25,8 @@ PLANTED: list[tuple[str, dict[str, object], str]] = [
     ("missing_event_id", {"event_id": " \t"}, "no event id"),
     ("missing_person_id", {"person_id": None}, "no person id"),
     ("missing_person_id", {"person_id": ""}, "no person id"),
+    ("unusable_person_id", {"person_id": "x" * 401}, f"the id '{'x' * 60}' has more than 400 characters"),
+    ("unusable_person_id", {"person_id": "p\0"}, "the id 'p\\0' has"),
     ("missing_event", {"event": None}, "no event name"),
     ("unknown_event", {"event": "bougth"}, "'bougth' is not in the tracking plan"),
     ("unknown_channel", {"channel": "fax"}, "'fax' is none of the channels"),

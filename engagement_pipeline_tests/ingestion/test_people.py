@@ -37,6 +37,13 @@ def test_what_rows_say_of_people_is_stored_as_they_land(open_shop: Callable[...,
     assert snapshots.rows() == [(None, None), ("gold", True), ("free", False)]
 
 
+def test_what_is_too_long_for_an_id_says_nothing_of_who_is_who(open_shop: Callable[..., Shop]) -> None:
+    shop = open_shop(logins(profiles=None, columns={}))
+    shop.drop("logins/a.csv", ROWS + b"x" * 401 + b",b2,2026-04-02,,\neve," + b"y" * 401 + b",2026-04-02,,\n")
+    assert shop.take_in("logins").by_rule == {"unusable_alias": 1, "unusable_person_id": 1}
+    assert shop.table("identities/logins")["alias"].to_list() == ["b1"]
+
+
 def test_refused_files_say_nothing_of_people(open_shop: Callable[..., Shop]) -> None:
     shop = open_shop(logins())
     shop.drop("logins/a.csv", ROWS)
