@@ -12,7 +12,7 @@ from engagement_pipeline.example.complete_journey.prepare import (
     find_data,
     prepare,
 )
-from engagement_pipeline.ingestion.canonical import canonical_events
+from engagement_pipeline.ingestion.canonical import canonical_events, mapped_paths
 from engagement_pipeline.ingestion.readers import read_raw
 from engagement_pipeline_tests.example.test_catalogs import COMPLETE_JOURNEY
 from engagement_pipeline_tests.example.test_generate import landed
@@ -107,11 +107,9 @@ def test_running_again_writes_the_same_bytes(tables: Path, tmp_path: Path) -> No
 def test_every_source_of_its_catalog_finds_its_columns(tables: Path, tmp_path: Path) -> None:
     prepare(tmp_path, tables)
     for source in load_catalog(COMPLETE_JOURNEY).sources.values():
-        mapping = source.events or source.profiles
-        assert mapping is not None
         (path, *_) = sorted(tmp_path.glob(source.path))
-        named = {origin.path for _, origin in mapping if hasattr(origin, "path")} - {None}
-        named |= {origin.path for origin in getattr(mapping, "properties", {}).values()}
+        named = mapped_paths(source).keys()
+        assert named
         assert named <= set(pl.read_parquet_schema(path)), source.source
 
 
@@ -144,8 +142,8 @@ def recorded() -> Path:
 
 def test_its_time_zone_puts_every_line_into_the_week_the_data_says(recorded: Path) -> None:
     catalog = load_catalog(COMPLETE_JOURNEY)
-    tills = catalog.sources["tills"].events
-    assert tills is not None and tills.occurred_at.timezone is not None
+    (tills,) = catalog.sources["tills"].events
+    assert tills.occurred_at.timezone is not None
     day = (
         pl.col("transaction_timestamp")
         .dt.replace_time_zone(tills.occurred_at.timezone)
