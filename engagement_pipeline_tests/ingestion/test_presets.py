@@ -234,3 +234,116 @@ def test_ga4_as_bigquery_exports_it(tmp_path: Path) -> None:
     assert found.identities.select("alias", "person_id").rows() == [("p.1", "ada")]
     assert found.ignored.height == 1
     assert found.rejected["rule"].to_list() == ["unknown_event"]
+
+
+def test_postmark(tmp_path: Path) -> None:
+    mail = {"MessageID": "m", "Tag": "news", "Metadata": {"campaign": "c"}}
+    rows: list[object] = [
+        {"RecordType": "Open", "Recipient": "Ada@x.org", "ReceivedAt": AT, **mail},
+        {"RecordType": "Bounce", "ID": 4, "Type": "HardBounce", "Email": "a@x.org", "BouncedAt": AT,
+         "Description": "gone", **mail},
+        {"RecordType": "Bounce", "ID": 5, "Type": "SoftBounce", "Email": "a@x.org", "BouncedAt": AT, **mail},
+        {"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "Origin": "Recipient", "ChangedAt": AT,
+         "SuppressSending": True, "SuppressionReason": "ManualSuppression", **mail},
+        {"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "Origin": "Customer", "ChangedAt": AT,
+         "SuppressSending": False, "SuppressionReason": None, **mail},
+        {"RecordType": "SubscriptionChange", "Recipient": "a@x.org", "Origin": "Recipient", "ChangedAt": AT,
+         "SuppressSending": True, "SuppressionReason": "HardBounce", **mail},
+    ]  # fmt: skip
+    found = through(tmp_path, source("postmark"), rows)
+    assert found.rejected.rows() == []
+    assert set(found.events["person_id"]) == {"ada@x.org", "a@x.org"}
+    assert found.events.select("event", "reason", "category", "campaign_id").rows() == [
+        ("email_opened", None, "news", "c"),
+        ("email_bounced", "gone", "news", "c"),
+        ("email_blocked", None, "news", "c"),
+        ("email_unsubscribed", None, "news", "c"),
+        ("email_resubscribed", None, "news", "c"),
+    ]
+    assert found.ignored.height == 1
+
+
+def test_mixpanel(tmp_path: Path) -> None:
+    def row(event: str, **properties: object) -> dict[str, object]:
+        return {"event": event, "properties": {"time": SECONDS, **properties}}
+
+    rows: list[object] = [
+        row("$mp_web_page_view", distinct_id="$device:d1", **{"$device_id": "d1", "$insert_id": "i1"}),
+        row(
+            "Plan Upgraded", distinct_id="ada", **{"$device_id": "d1", "$user_id": "ada", "$insert_id": "i2"}
+        ),
+        row("$identify", **{"$identified_id": "bob", "$anon_id": "$device:d2"}),
+        row("$merge", **{"$distinct_ids": ["old", "ada"]}),
+    ]
+    found = through(tmp_path, source("mixpanel", "plan: {plan_upgraded: {channel: web}}\n"), rows)
+    assert found.rejected.rows() == []
+    assert found.events.select("event_id", "person_id", "event").rows() == [
+        ("i1", "d1", "page_viewed"),
+        ("i2", "ada", "plan_upgraded"),
+    ]
+    said = set(found.identities.select("alias", "person_id", "merges").rows())
+    assert said == {("d1", "ada", False), ("d2", "bob", False), ("old", "ada", True)}
+
+
+def test_amplitude(tmp_path: Path) -> None:
+    base = {"event_time": "2026-04-01 10:00:00.500000", "device_id": "d1", "session_id": 7}
+    rows: list[object] = [
+        {"$insert_id": "1", "event_type": "[Amplitude] Page Viewed", "user_id": None,
+         "event_properties": {"[Amplitude] Page Path": "/a"}, **base},
+        {"$insert_id": "2", "event_type": "session_start", "user_id": "ada", **base},
+        {"event_type": "$identify", "user_id": "ada", **base},
+    ]  # fmt: skip
+    found = through(tmp_path, source("amplitude"), rows)
+    assert (found.rejected.height, found.ignored.height) == (0, 1)
+    assert found.events.select("event_id", "person_id", "event", "page", "session_id").rows() == [
+        ("1", "d1", "page_viewed", "/a", "7"),
+        ("2", "ada", "session_started", None, "7"),
+    ]
+    assert found.identities.select("alias", "person_id").unique().rows() == [("d1", "ada")]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_posthog(tmp_path: Path, form: str) -> None:
+    rows = [
+        ("1", "$pageview", "anon", {"$pathname": "/a", "$session_id": "s"}),
+        ("2", "$identify", "ada", {"$anon_distinct_id": "anon"}),
+        ("3", "user signed up", "ada", {}),
+        ("4", "$pageleave", "ada", {}),
+    ]
+    at = "2026-04-01 10:00:00.000000"
+    text = "uuid,event,distinct_id,timestamp,properties\n" + "".join(
+        f'{uuid},{event},{who},{at},"{json.dumps(more).replace(chr(34), chr(34) * 2)}"\n'
+        for uuid, event, who, more in rows
+    )
+    lines: list[object] = [
+        {"uuid": uuid, "event": event, "distinct_id": who, "timestamp": at, "properties": more}
+        for uuid, event, who, more in rows
+    ]
+    given = text if form == "csv" else lines
+    found = through(tmp_path, source("posthog", f"format: {form}\n"), given)
+    assert (found.rejected.height, found.ignored.height) == (0, 1)
+    assert found.events.select("event_id", "person_id", "event", "page", "session_id").rows() == [
+        ("1", "anon", "page_viewed", "/a", "s"),
+        ("3", "ada", "signed_up", None, None),
+    ]
+    assert found.identities.select("alias", "person_id", "merges").rows() == [("anon", "ada", False)]
+
+
+def test_shopify(tmp_path: Path) -> None:
+    order = {
+        "id": 450, "name": "#1001", "email": "Bob@x.org", "created_at": "2026-04-01T12:00:00+02:00",
+        "processed_at": None, "cancelled_at": None, "total_price": "598.94", "currency": "USD", "test": False,
+        "customer": {"id": 207}, "line_items": [{"id": 1, "title": "Pan", "price": "199.00"}],
+        "refunds": [{"id": 509, "created_at": AT, "transactions": [{"amount": "41.94"}]}], "discount_codes": [],
+    }  # fmt: skip
+    cancelled = {**order, "id": 452, "customer": None, "refunds": [], "cancelled_at": AT}
+    rows: list[object] = [order, {**order, "id": 451, "test": True}, cancelled]
+    found = through(tmp_path, source("shopify"), rows)
+    assert (found.rejected.height, found.ignored.height) == (0, 1)
+    assert found.events.select("person_id", "event", "value", "order", "product").rows() == [
+        ("207", "order_completed", 598.94, "#1001", "Pan"),
+        ("207", "order_refunded", 41.94, "#1001", None),
+        ("bob@x.org", "order_completed", 598.94, "#1001", "Pan"),
+        ("bob@x.org", "order_cancelled", None, "#1001", None),
+    ]
+    assert found.identities.select("alias", "person_id").rows() == [("bob@x.org", "207")]
