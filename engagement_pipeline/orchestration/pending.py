@@ -9,7 +9,6 @@ lost when a daemon restarts or a run fails: what is still due is found again. No
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import polars as pl
@@ -25,6 +24,7 @@ from engagement_pipeline.orchestration.assets.scores import asked_of
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.current import SHOWN_AS, current
 from engagement_pipeline.storage.deliveries import delivered
 from engagement_pipeline.storage.tables import WHOLE, PartitionInfo, older
 
@@ -109,8 +109,8 @@ def _outdated(bench: Workbench, source: str, made: Mapping[str, PartitionInfo]) 
 
 def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
     """Of the last dates that the project restates, in order, those with points, scores or segments that are
-    missing or older than what they are made from, and which these are. Of `persons`, `aliases` and `consents`
-    only what they hold of the date counts (see `held`).
+    missing, older than what they are made from, or not what the current tables show, and which these are. Of
+    `persons`, `aliases` and `consents` only what they hold of the date counts (see `held`).
 
     A date without points is due where the days in its window are measured: the newest always, another one
     from the first date on that the score was ever read as of.
@@ -152,6 +152,8 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
             if tables or _begun(stored(segment), day, newest):
                 versions = _versions(tables, day, stored) | people(day, columns)
                 _add(due, segment, day, versions, stored, needs=tables)
+        tables = [*(f"scores/{name}" for name in bench.plans), *(f"segments/{name}" for name in wheres)]
+        due = {table: {} for table in tables if _unshown(bench, table, day, stored)} | due
         if due:
             found[day] = due
     return found
@@ -179,29 +181,17 @@ def due_campaigns(bench: Workbench, yesterday: date, outdated: Mapping[date, Out
     for name, campaign in bench.catalog.campaigns.items():
         audience, delivery = f"audiences/{name}", f"deliveries/{name}"
         tables = _tables(plan_campaign(campaign, bench.catalog).columns)
+        done = delivered(bench.database, name, newest)
         made = key in stored(audience)
-        if not made and all(
+        shown = made and (bool(done) or not _unshown(bench, audience, newest, stored))
+        if not shown and all(
             key in stored(table) and table not in outdated.get(newest, {}) for table in tables
         ):
             due[audience] = _versions(tables, newest, stored)
-        missing = {each.path for each in campaign.destinations} - delivered(bench.database, name, newest)
+        missing = {each.path for each in campaign.destinations} - done
         if missing and (made or audience in due):
             due[delivery] = _versions([audience], newest, stored)
     return due
-
-
-def contiguous(days: Sequence[date]) -> list[tuple[date, date]]:
-    """Sorted days as ranges of days that follow one another."""
-    if not days:
-        return []
-    breaks = [later for earlier, later in pairwise(days) if later - earlier > timedelta(days=1)]
-    starts = [days[0], *breaks]
-    ends = [*(_before(days, start) for start in breaks), days[-1]]
-    return list(zip(starts, ends, strict=True))
-
-
-def _before(days: Iterable[date], start: date) -> date:
-    return max(day for day in days if day < start)
 
 
 def _newest(bench: Workbench, yesterday: date) -> date:
@@ -267,6 +257,18 @@ def _tables(columns: frozenset[str]) -> list[str]:
 def _begun(stored: Mapping[str, PartitionInfo], day: date, newest: date) -> bool:
     """Whether a table has, or should have, this date: nobody asked for those before its first."""
     return day == newest or (bool(stored) and min(stored) <= day.isoformat())
+
+
+def _unshown(bench: Workbench, table: str, day: date, stored: Stored) -> bool:
+    """Whether the date is the newest that is stored, and the database shows something else: a run may have
+    been killed between, or the database down."""
+    key, (kind, _, name) = day.isoformat(), table.partition("/")
+    if key not in stored(table) or key != max(stored(table)):
+        return False
+    shown = current(bench.database, SHOWN_AS[kind]).get(name)
+    if shown is None or shown.as_of != day:
+        return shown is None or shown.as_of < day  # it only moves forward
+    return shown.version != stored(table)[key].delta_version
 
 
 def _window(measured: Mapping[str, PartitionInfo], plan: ScorePlan, day: date) -> dict[str, int]:

@@ -15,7 +15,8 @@ from engagement_pipeline.ingestion.people import people_tables
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
-from engagement_pipeline.orchestration.pending import contiguous, due_days_of, resting_on
+from engagement_pipeline.orchestration.partitions import contiguous
+from engagement_pipeline.orchestration.pending import due_days_of, resting_on
 from engagement_pipeline.orchestration.runs import Runner
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings

@@ -28,12 +28,8 @@ from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.jobs import PROJECT, Jobs
 from engagement_pipeline.orchestration.keys import asset_key
-from engagement_pipeline.orchestration.pending import (
-    contiguous,
-    due_as_of_dates,
-    due_campaigns,
-    due_event_days,
-)
+from engagement_pipeline.orchestration.partitions import contiguous
+from engagement_pipeline.orchestration.pending import due_as_of_dates, due_campaigns, due_event_days
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.objects import StoreUnreachable
 

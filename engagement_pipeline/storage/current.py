@@ -4,9 +4,9 @@ They only move forward: a restated older date changes the lake, never these.
 Here: replacing one name's rows in one transaction. Not here: history (the lake has it).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
@@ -23,6 +23,13 @@ AS_OF = sa.Table(
     sa.Column("kind", sa.String(20), primary_key=True),
     sa.Column("name", sa.String(100), primary_key=True),
     sa.Column("as_of", sa.Date, nullable=False),
+)
+VERSIONS = sa.Table(
+    "current_versions",  # apart from the dates, which other tools read
+    METADATA,
+    sa.Column("kind", sa.String(20), primary_key=True),
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("delta_version", sa.BigInteger, nullable=False),
 )
 SCORES = sa.Table(
     "current_scores",
@@ -58,15 +65,26 @@ TABLES: Mapping[Kind, tuple[sa.Table, str]] = {
     "memberships": (MEMBERSHIPS, "segment_name"),
     "audiences": (AUDIENCES, "campaign_name"),
 }
+SHOWN_AS: Mapping[str, Kind] = {"scores": "scores", "segments": "memberships", "audiences": "audiences"}
+"""What a table of the lake is called here, by the first part of its name."""
+
+
+class Shown(NamedTuple):
+    """What the rows of one score, segment or campaign stand for."""
+
+    as_of: date
+    version: int
+    """Of the Delta table, at which it got this content of the date."""
 
 
 @again_if_overtaken
-def replace_current(database: Database, kind: Kind, name: str, as_of: date, frame: pl.DataFrame) -> bool:
+def replace_current(database: Database, kind: Kind, name: str, shown: Shown, frame: pl.DataFrame) -> bool:
     """Puts the frame (SCORES, SEGMENTS or AUDIENCES of `core.frames`, one as-of date) in place of the rows
     of this score, segment or campaign.
 
     False, and nothing done, when a newer date is stored; the same date is replaced.
     """
+    as_of = shown.as_of
     table, key = TABLES[kind]
     given = {key: pl.lit(name), "as_of": pl.lit(as_of.isoformat())}
     rows = frame.select(
@@ -82,6 +100,8 @@ def replace_current(database: Database, kind: Kind, name: str, as_of: date, fram
             return False
         else:
             connection.execute(sa.update(AS_OF).where(mine).values(as_of=as_of))
+        connection.execute(sa.delete(VERSIONS).where(VERSIONS.c.kind == kind, VERSIONS.c.name == name))
+        connection.execute(sa.insert(VERSIONS).values(kind=kind, name=name, delta_version=shown.version))
         connection.execute(sa.delete(table).where(table.c[key] == name))
         # Straight to the driver: 2.6 s for half a million rows, where SQLAlchemy's own handling took 6.2 s.
         insert = sa.insert(table).compile(dialect=connection.dialect)
@@ -101,8 +121,21 @@ def read_current(database: Database, kind: Kind, name: str) -> pl.DataFrame:
         )
 
 
-def current_as_of(database: Database, kind: Kind) -> dict[str, date]:
-    """Name -> date that its current rows stand for."""
+def current(database: Database, kind: Kind) -> dict[str, Shown]:
+    """Name -> what its current rows stand for."""
+    same = (VERSIONS.c.kind == AS_OF.c.kind) & (VERSIONS.c.name == AS_OF.c.name)
+    wanted = sa.select(AS_OF.c.name, AS_OF.c.as_of, VERSIONS.c.delta_version).join(VERSIONS, same)
     with database.read() as connection:
-        found = connection.execute(sa.select(AS_OF.c.name, AS_OF.c.as_of).where(AS_OF.c.kind == kind))
-        return {row.name: row.as_of for row in found}
+        found = connection.execute(wanted.where(AS_OF.c.kind == kind))
+        return {row.name: Shown(row.as_of, row.delta_version) for row in found}
+
+
+def forget_others(database: Database, kind: Kind, names: Collection[str]) -> None:
+    """Takes away the rows of all but these: definitions that are no more."""
+    table, key = TABLES[kind]
+    with database.write() as connection:
+        known = set(connection.scalars(sa.select(AS_OF.c.name).where(AS_OF.c.kind == kind)))
+        for name in sorted(known - set(names)):
+            connection.execute(sa.delete(table).where(table.c[key] == name))
+            for each in (AS_OF, VERSIONS):
+                connection.execute(sa.delete(each).where(each.c.kind == kind, each.c.name == name))

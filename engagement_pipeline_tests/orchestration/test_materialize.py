@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from engagement_pipeline.storage.current import current_as_of, read_current
+from engagement_pipeline.storage.current import current, read_current
 from engagement_pipeline_tests.orchestration.scenario import (
     DAYS,
     FIRST,
@@ -136,12 +136,12 @@ def test_current_tables_show_the_newest_date_and_move_forward_only(copied: Scena
     }
     for kind, (name, rows) in shown.items():
         table = {"scores": "scores", "memberships": "segments", "audiences": "audiences"}[kind]
-        assert current_as_of(copied.bench.database, kind)[name] == LAST
+        assert current(copied.bench.database, kind)[name].as_of == LAST
         assert rows["person_id"].to_list() == sorted(copied.table(f"{table}/{name}", LAST)["person_id"])
     copied.run("as_of_dates", DAYS[-3])
     assert copied.table("scores/buying", DAYS[-3]).height > 0
     for kind, (name, rows) in shown.items():
-        assert current_as_of(copied.bench.database, kind)[name] == LAST
+        assert current(copied.bench.database, kind)[name].as_of == LAST
         assert_frame_equal(read_current(copied.bench.database, kind, name), rows)
 
 

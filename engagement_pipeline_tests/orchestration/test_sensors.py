@@ -12,9 +12,12 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.orchestration import sensors
+from engagement_pipeline.orchestration.assets import table
 from engagement_pipeline.orchestration.clock import yesterday
 from engagement_pipeline.orchestration.jobs import PROJECT as PROJECT_TAG
-from engagement_pipeline.orchestration.pending import contiguous
+from engagement_pipeline.orchestration.partitions import contiguous
+from engagement_pipeline.storage.current import VERSIONS, current, read_current
+from engagement_pipeline.storage.database import DatabaseDown
 from engagement_pipeline.storage.deliveries import DELIVERIES
 from engagement_pipeline_tests.orchestration.scenario import (
     DAYS,
@@ -307,6 +310,60 @@ def test_no_audience_is_decided_on_scores_that_are_about_to_change(copied: Scena
     deliver(copied, LAST)
     copied.run("event_days", LAST)
     assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+
+
+# --- current tables ---------------------------------------------------------------------------------
+
+
+def test_what_other_tools_were_never_shown_is_made_up_for(
+    copied: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database went away between the commit and the current table."""
+
+    def broken(*_: object) -> None:
+        raise DatabaseDown("gone")
+
+    copied.drop("mail/late.csv", mail([("c1", PEOPLE[5], "click", f"{LAST}T08:00:00Z")]))
+    copied.run("landing", only=["landed/mail", "rejected/mail"])
+    copied.run("event_days", LAST)
+    copied.run("as_of_dates", LAST, only=[*POINTS, "scores/buying"])
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "replace_current", broken)
+        copied.run("as_of_dates", LAST, only=["scores/reading"], ok=False)
+    copied.run("as_of_dates", LAST, only=["segments/readers", "segments/buyers", "segments/fans"])
+    assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", LAST.isoformat())]
+    stored = copied.table("scores/reading", LAST)
+    shown = read_current(copied.bench.database, "scores", "reading")
+    assert shown["points"].to_list() != stored["points"].to_list()
+    copied.run("as_of_dates", LAST, only=["scores/reading"])
+    shown = read_current(copied.bench.database, "scores", "reading")
+    assert shown["points"].to_list() == stored["points"].to_list()
+    assert tick(copied, "as_of_dates")[0] == []
+
+
+def test_an_audience_that_was_never_shown_is_decided_again_unless_it_was_delivered(copied: Scenario) -> None:
+    with copied.bench.database.write() as connection:
+        connection.execute(sa.delete(VERSIONS).where(VERSIONS.c.kind == "audiences"))
+    assert tick(copied, "as_of_dates")[0] == []
+    with copied.bench.database.write() as connection:
+        connection.execute(sa.delete(DELIVERIES))
+    (request,) = tick(copied, "as_of_dates")[0]
+    assert request.asset_selection == [key("audiences/perks"), key("deliveries/perks")]
+    copied.run("campaigns", LAST, only=["audiences/perks", "deliveries/perks"])
+    assert tick(copied, "as_of_dates")[0] == []
+
+
+def test_definitions_that_are_no_more_are_shown_no_more(copied: Scenario) -> None:
+    database = copied.bench.database
+    copied.write("segments/cold.yaml", "segment: cold\nowner: team:shop\nwhere: \"band.reading = 'cold'\"\n")
+    copied.run("as_of_dates", LAST, only=["segments/cold"])
+    assert "cold" in current(database, "memberships")
+    (copied.folder / "catalog/segments/cold.yaml").unlink()
+    copied.reload()
+    copied.run("as_of_dates", LAST, only=["scores/buying"])
+    assert set(current(database, "memberships")) == {"readers", "buyers", "fans"}
+    assert set(current(database, "scores")) == {"reading", "buying"}
+    assert set(current(database, "audiences")) == {"perks"}
 
 
 # --- tries ------------------------------------------------------------------------------------------

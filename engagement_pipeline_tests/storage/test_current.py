@@ -3,9 +3,10 @@
 import polars as pl
 import pytest
 
+from engagement_pipeline.contracts.rules import LONGEST_ID
 from engagement_pipeline.core.frames import AUDIENCES, SCORES, SEGMENTS
 from engagement_pipeline.storage import current
-from engagement_pipeline.storage.current import current_as_of, read_current, replace_current
+from engagement_pipeline.storage.current import Shown, forget_others, read_current, replace_current
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline_tests.storage.tables import day
 
@@ -26,26 +27,32 @@ def scores(number: int, *people: str) -> pl.DataFrame:
     )
 
 
+@pytest.mark.parametrize("kind", ["scores", "memberships", "audiences"])
+def test_every_id_that_counts_fits(kind: current.Kind) -> None:
+    table = current.METADATA.tables[f"current_{kind}"]
+    assert table.c.person_id.type.length == LONGEST_ID
+
+
 def test_current_scores_only_move_forward(database: Database) -> None:
-    assert replace_current(database, "scores", "email", day(1), scores(1, "a", "b"))
-    assert replace_current(database, "scores", "app", day(1), scores(1, "a"))
-    assert replace_current(database, "scores", "email", day(2), scores(2, "b", "c"))
-    assert not replace_current(database, "scores", "email", day(1), scores(1, "a"))
+    assert replace_current(database, "scores", "email", Shown(day(1), 7), scores(1, "a", "b"))
+    assert replace_current(database, "scores", "app", Shown(day(1), 7), scores(1, "a"))
+    assert replace_current(database, "scores", "email", Shown(day(2), 7), scores(2, "b", "c"))
+    assert not replace_current(database, "scores", "email", Shown(day(1), 7), scores(1, "a"))
     found = read_current(database, "scores", "email")
     assert found["person_id"].to_list() == ["b", "c"]
     assert found["score"].to_list() == [2.0, 2.0]
-    assert current_as_of(database, "scores") == {"email": day(2), "app": day(1)}
-    assert replace_current(database, "scores", "email", day(2), scores(2, "d"))
+    assert current.current(database, "scores") == {"email": Shown(day(2), 7), "app": Shown(day(1), 7)}
+    assert replace_current(database, "scores", "email", Shown(day(2), 7), scores(2, "d"))
     assert read_current(database, "scores", "email")["person_id"].to_list() == ["d"]
     assert read_current(database, "scores", "app").height == 1
 
 
 def test_nobody_is_an_answer_too(database: Database) -> None:
     segment = pl.DataFrame({"as_of": [day(1)], "person_id": ["a"]}, schema=SEGMENTS)
-    assert replace_current(database, "memberships", "loyal", day(1), segment)
-    assert replace_current(database, "memberships", "loyal", day(2), segment.clear())
+    assert replace_current(database, "memberships", "loyal", Shown(day(1), 7), segment)
+    assert replace_current(database, "memberships", "loyal", Shown(day(2), 7), segment.clear())
     assert read_current(database, "memberships", "loyal").is_empty()
-    assert current_as_of(database, "memberships") == {"loyal": day(2)}
+    assert current.current(database, "memberships") == {"loyal": Shown(day(2), 7)}
 
 
 def test_a_failure_in_between_keeps_the_old_rows(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +67,7 @@ def test_a_failure_in_between_keeps_the_old_rows(database: Database, monkeypatch
         },
         schema=AUDIENCES,
     )
-    assert replace_current(database, "audiences", "perks", day(1), audience)
+    assert replace_current(database, "audiences", "perks", Shown(day(1), 7), audience)
     monkeypatch.setattr(current, "CHUNK", 1)
     slices = iter([audience.head(1)])
 
@@ -70,6 +77,20 @@ def test_a_failure_in_between_keeps_the_old_rows(database: Database, monkeypatch
 
     with monkeypatch.context() as patch, pytest.raises(LookupError):
         patch.setattr(pl.DataFrame, "iter_slices", broken)
-        replace_current(database, "audiences", "perks", day(2), audience)
+        replace_current(database, "audiences", "perks", Shown(day(2), 7), audience)
     assert read_current(database, "audiences", "perks").height == 2
-    assert current_as_of(database, "audiences") == {"perks": day(1)}
+    assert current.current(database, "audiences") == {"perks": Shown(day(1), 7)}
+
+
+def test_definitions_that_are_no_more_leave_no_rows(database: Database) -> None:
+    for name in ("email", "app"):
+        replace_current(database, "scores", name, Shown(day(1), 7), scores(1, "a"))
+    segment = pl.DataFrame({"as_of": [day(1)], "person_id": ["a"]}, schema=SEGMENTS)
+    replace_current(database, "memberships", "app", Shown(day(1), 7), segment)
+    forget_others(database, "scores", ["email", "new"])
+    assert [read_current(database, "scores", name).height for name in ("email", "app")] == [1, 0]
+    assert read_current(database, "memberships", "app").height == 1, "of another kind"
+    assert current.current(database, "scores") == {"email": Shown(day(1), 7)}
+    assert replace_current(database, "scores", "app", Shown(day(0), 2), scores(0, "a")), (
+        "a new one of the name"
+    )

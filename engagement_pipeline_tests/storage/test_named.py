@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.core.frames import SCORES
 from engagement_pipeline.ingestion.naming import Names
-from engagement_pipeline.storage.current import read_current, replace_current
+from engagement_pipeline.storage.current import Shown, read_current, replace_current
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.erasures import (
     REQUESTS,
@@ -39,7 +39,9 @@ def scores(*people: str) -> pl.DataFrame:
 
 
 def test_rows_go_and_texts_of_others_lose_the_id(database: Database) -> None:
-    replace_current(database, "scores", "email", date(2026, 3, 1), scores(ADA, BEN, f"{ADA}1", "7", "77"))
+    replace_current(
+        database, "scores", "email", Shown(date(2026, 3, 1), 7), scores(ADA, BEN, f"{ADA}1", "7", "77")
+    )
     ledger = Ledger(database)
     ledger.record(LandedFile("web", "f1", f"web/{ADA}.csv", 1, 1, NOW, 0))
     ledger.record(LandedFile("web", "f2", "web/b.csv", 1, 0, NOW, status="failed", reason=f"row of '{ADA}'"))
@@ -59,7 +61,7 @@ def test_rows_go_and_texts_of_others_lose_the_id(database: Database) -> None:
 def test_deleted_rows_leave_bytes_until_the_file_is_compacted(database: Database) -> None:
     if not database.is_file:
         return
-    replace_current(database, "scores", "email", date(2026, 3, 1), scores(ADA, BEN))
+    replace_current(database, "scores", "email", Shown(date(2026, 3, 1), 7), scores(ADA, BEN))
     erase_rows(database, [ADA], spelling(ADA))
     assert any(each.startswith("the bytes of") for each in in_database(database, Search([ADA]))), "in the log"
     database.compact()

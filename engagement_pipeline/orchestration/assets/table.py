@@ -21,7 +21,7 @@ from engagement_pipeline.orchestration.keys import asset_key, table_of
 from engagement_pipeline.orchestration.metadata import column_schema, refusal
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
-from engagement_pipeline.storage.current import Kind, replace_current
+from engagement_pipeline.storage.current import Kind, Shown, forget_others, replace_current
 from engagement_pipeline.storage.locks import lock
 from engagement_pipeline.storage.staging import StagedTable
 from engagement_pipeline.storage.tables import Commit
@@ -197,11 +197,17 @@ def log_materialized(
 
 
 def show_current(bench: Workbench, kind: Kind, table: str, day: date) -> None:
-    """Put a date's stored rows into the SQL table of current ones, unless that shows a later date."""
+    """Put a date's stored rows into the SQL table of current ones, unless that shows a later date; and take
+    away those of definitions that are no more."""
     # Between reading and storing nobody may be erased from the table.
     with lock(bench.database, f"table {table}"):
+        version = bench.lake.partitions(table)[day.isoformat()].delta_version
         rows = bench.lake.scan(table, [day.isoformat()]).collect()
-        replace_current(bench.database, kind, table.partition("/")[2], day, rows)
+        replace_current(bench.database, kind, table.partition("/")[2], Shown(day, version), rows)
+    catalog = bench.catalog
+    forget_others(bench.database, "scores", catalog.scores)
+    forget_others(bench.database, "memberships", catalog.segments)
+    forget_others(bench.database, "audiences", catalog.campaigns)
 
 
 def stored_output(spec: dg.AssetSpec) -> dg.AssetOut:
