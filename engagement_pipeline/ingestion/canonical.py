@@ -18,7 +18,7 @@ from engagement_pipeline.core.machine import LINK
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.decode import of_element
 from engagement_pipeline.ingestion.machine import row_verdicts, signal_origins
-from engagement_pipeline.ingestion.routing import ELEMENT, FROM, PLACE, Rows, mappings_of, read_rows
+from engagement_pipeline.ingestion.routing import ELEMENT, FROM, PLACE, Rows, named_paths, read_rows
 from engagement_pipeline.ingestion.values import (
     as_boolean,
     as_number,
@@ -184,19 +184,9 @@ def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 
 def mapped_paths(source: Source) -> dict[str, str]:
-    """Path -> the canonical column that reads it, for the fields that the source's mappings name."""
-    found: dict[str, str] = {}
-    for mapping in mappings_of(source):
-        found |= dict.fromkeys(mapping.only, "only")
-        if mapping.explode is not None:
-            found[mapping.explode] = "explode"
-        named = dict(_fields(mapping))
-        for group in ("properties", "columns", "consents"):
-            named |= getattr(mapping, group, {})
-        found |= {path: name for name, origin in named.items() for path in origin.reads}
-        if mapping.explode is not None:
-            found = {path: name for path, name in found.items() if not of_element(path)}
-    return found
+    """Path -> the canonical column that reads it, for the fields of a row that the source's mappings name."""
+    named = named_paths(source).items()
+    return {path: name for paths, name in named for path in paths if not of_element(path)}
 
 
 def _has_events(source: Source) -> None:

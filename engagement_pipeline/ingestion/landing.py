@@ -16,10 +16,11 @@ import polars as pl
 from engagement_pipeline.catalog.rowpaths import FILE, root_of
 from engagement_pipeline.catalog.specs import Project, Source
 from engagement_pipeline.core.frames import LANDED
-from engagement_pipeline.ingestion.canonical import mapped_paths
+from engagement_pipeline.ingestion.decode import of_element
 from engagement_pipeline.ingestion.erased import name_without
 from engagement_pipeline.ingestion.places import Gone, Listed, Local, Place, Unusable, place_of, since_of
 from engagement_pipeline.ingestion.readers import UnreadableFile, columns_of, read_raw
+from engagement_pipeline.ingestion.routing import named_paths
 from engagement_pipeline.storage.ledger import Ledger
 from engagement_pipeline.storage.objects import ObjectRefused, StoreUnreachable
 from engagement_pipeline.storage.seen import Seen
@@ -247,7 +248,7 @@ def oddities(found: Found, source: Source) -> list[str]:
     if len(there) == 1 and any(mark in there[0] for mark in ";\t|"):
         hint = "; its fields seem not to be separated by commas"
     return [
-        f"{found.file} has no column {path!r}, from which {name} is read{hint}"
-        for path, name in mapped_paths(source).items()
-        if path != FILE and path not in there and root_of(path) not in there
+        f"{found.file} has no column {' or '.join(map(repr, paths))}, from which {name} is read{hint}"
+        for paths, name in named_paths(source).items()
+        if not any(of_element(path) or {path, root_of(path)} & {*there, FILE} for path in paths)
     ]

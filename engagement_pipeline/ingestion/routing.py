@@ -11,7 +11,7 @@ from typing import TypeAlias
 import polars as pl
 
 from engagement_pipeline.catalog.rowpaths import EACH, FILE
-from engagement_pipeline.catalog.specs import AliasMapping, Origin, Source
+from engagement_pipeline.catalog.specs import AliasMapping, Origin, Rates, Source
 from engagement_pipeline.catalog.specs import Mapping as RowMapping
 from engagement_pipeline.catalog.specs.formats import TABLES
 from engagement_pipeline.catalog.specs.mappings import Held, Only
@@ -143,6 +143,29 @@ def _without(blanks: Sequence[str], fields: pl.DataFrame) -> pl.DataFrame:
 def mappings_of(source: Source) -> list[RowMapping]:
     """Every mapping of a source."""
     return [*source.events, *([source.profiles] if source.profiles else []), *source.aliases]
+
+
+def named_paths(source: Source) -> dict[tuple[str, ...], str]:
+    """Paths that the mappings themselves name, any one of which will do, and what they are for; of mappings
+    alike each once."""
+    found: dict[tuple[str, ...], str] = {}
+    for mapping in mappings_of(source):
+        found = {(path,): "only" for path in mapping.only} | found
+        if mapping.explode is not None:
+            found.setdefault((mapping.explode,), "explode")
+        for name, value in dict(mapping).items():
+            parts = value.items() if isinstance(value, dict) else [(name, value)]
+            for part, origin in parts:
+                if isinstance(origin, Origin):
+                    found = dict.fromkeys(_needed(origin), part) | found
+    return found
+
+
+def _needed(origin: Origin) -> list[tuple[str, ...]]:
+    """Each of joined texts is needed, one of several paths is enough."""
+    rates = origin.multiply if isinstance(origin.multiply, Rates) else None
+    unit = [(rates.path,)] if rates is not None and rates.default is None else []
+    return [*([tuple(origin.path)] if origin.path else []), *((path,) for path in origin.join or []), *unit]
 
 
 def _outer(mapping: RowMapping) -> list[str]:

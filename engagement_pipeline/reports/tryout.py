@@ -5,7 +5,6 @@ Here: the figures and samples. Not here: how they look (`tryout_text`), taking f
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +15,11 @@ import polars as pl
 from engagement_pipeline.catalog.issues import did_you_mean
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.catalog.presets import preset_names
-from engagement_pipeline.catalog.specs import Catalog, Origin, Source
+from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.judging import Judged, judge_rows, read_all
 from engagement_pipeline.ingestion.readers import read_raw
-from engagement_pipeline.ingestion.routing import FROM, Rows, mappings_of
+from engagement_pipeline.ingestion.routing import FROM, Rows, named_paths
 
 SAMPLES = 3
 """Rejected rows shown of each rule."""
@@ -68,8 +67,8 @@ class Tryout:
     profile_rows: list[dict[str, object]] = field(default_factory=list)
     identity_rows: list[dict[str, object]] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
-    """Paths of the mapping at which nothing was ever found, with the field that reads them; of several for one
-    field all, where none has anything."""
+    """Paths of the mapping at which nothing was ever found, with the field that reads them; of several for
+    one field all, where none has anything."""
 
     @property
     def events(self) -> int:
@@ -166,7 +165,7 @@ def try_file(
     found.repeated = ids.len() - ids.n_unique()
     found.absent = [
         f"{' or '.join(paths)} ({name})"
-        for paths, name in _named(source)
+        for paths, name in named_paths(source).items()
         if read.issuperset(paths) and not present.intersection(paths)
     ]
     return found
@@ -217,22 +216,5 @@ def _present(rows: Rows) -> set[str]:
             texts = rows.fields[name]
             said = texts.list.drop_nulls().list.len() > 0 if kind == pl.List else texts.is_not_null()
             if said.any():
-                there.add(name.removeprefix(FROM).rpartition("\0")[2])
+                there.update(name.removeprefix(FROM).split("\0"))
     return there
-
-
-def _named(source: Source) -> Iterable[tuple[tuple[str, ...], str]]:
-    """Paths that the source itself names, any one of which will do, each with what they are for; of mappings
-    alike each once."""
-    found: dict[tuple[str, ...], str] = {}
-    for mapping in mappings_of(source):
-        for path in mapping.only:
-            found.setdefault((path,), "only")
-        for name, value in dict(mapping).items():
-            parts = value.items() if isinstance(value, dict) else [(name, value)]
-            for part, origin in parts:
-                if isinstance(origin, Origin):
-                    # Each of joined texts is needed, one of several paths is enough.
-                    needed = [tuple(origin.path)] if origin.path else [(path,) for path in origin.reads]
-                    found |= {paths: part for paths in needed if paths not in found}
-    return found.items()

@@ -250,6 +250,14 @@ def test_csv_with_a_missing_and_an_extra_column(open_shop: Callable[..., Shop]) 
     assert rejected["rule"].to_list() == ["missing_person_id"]
 
 
+def test_of_several_columns_for_one_field_any_will_do(open_shop: Callable[..., Shop]) -> None:
+    shop = open_shop(source("mail", "csv", value=["total", "amount"], session_id=["visit", "session"]))
+    shop.drop("mail/a.csv", b"id,person,event,at,amount\n1,p1,visit,2026-04-01,\n")
+    assert shop.take_in("mail").landing.notes == (
+        "mail/a.csv has no column 'visit' or 'session', from which session_id is read",
+    )
+
+
 def test_future_and_past_are_judged_by_when_the_file_was_received(shop: Shop) -> None:
     shop.drop("web/a.jsonl", [row(1, at="2026-05-01T06:59:00Z"), row(2, at="2026-05-01T07:01:00Z")])
     assert shop.take_in().by_rule == {"future_time": 1}
