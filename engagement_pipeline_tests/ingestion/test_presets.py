@@ -334,7 +334,8 @@ def test_shopify(tmp_path: Path) -> None:
         "id": 450, "name": "#1001", "email": "Bob@x.org", "created_at": "2026-04-01T12:00:00+02:00",
         "processed_at": None, "cancelled_at": None, "total_price": "598.94", "currency": "USD", "test": False,
         "customer": {"id": 207}, "line_items": [{"id": 1, "title": "Pan", "price": "199.00"}],
-        "refunds": [{"id": 509, "created_at": AT, "transactions": [{"amount": "41.94"}]}], "discount_codes": [],
+        "refunds": [{"id": 509, "created_at": AT, "transactions": [{"amount": "41.94"}]}],
+        "discount_codes": [],
     }  # fmt: skip
     cancelled = {**order, "id": 452, "customer": None, "refunds": [], "cancelled_at": AT}
     rows: list[object] = [order, {**order, "id": 451, "test": True}, cancelled]
