@@ -4,6 +4,7 @@ Here: one batch of files, from landing to events. Not here: how many batches (`_
 """
 
 import json
+import shutil
 import tempfile
 import traceback
 from collections import Counter
@@ -61,10 +62,9 @@ def run(seed: int, count: int, keep: Path | None = None) -> Outcome:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 outcome.failures.append(f"seed {seed}, {form}: {traceback.format_exc()}")
+                outcome.failures[-1] += _culprit(shop, form, dropped)
                 if keep is not None:
-                    (shop.landing / form).rename(keep / f"{seed}-{form}")
-                if len(dropped.broken) > 1:
-                    outcome.failures[-1] += _culprit(shop, form, dropped)
+                    shutil.copytree(shop.landing / form, keep / f"{seed}-{form}", dirs_exist_ok=True)
         shop.database.close()
     return outcome
 

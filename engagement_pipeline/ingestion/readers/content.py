@@ -7,11 +7,12 @@ import bz2
 import codecs
 import gzip
 import lzma
+import struct
 import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, cast
 
@@ -50,8 +51,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as probe:
         head = probe.read(10)
     if head.startswith(ZIP):
-        with zipfile.ZipFile(path) as archive, archive.open(_only_member(archive)) as member:
-            yield member
+        with ExitStack() as stack:
+            yield _unzipped(path, stack)
         return
     with cast("IO[bytes]", _opener(head)(path)) as file:
         yield file
@@ -62,6 +63,16 @@ def _opener(head: bytes) -> Callable[[Path], object]:
         if head.startswith(magic) and (magic != b"BZh" or head[4:10] in BLOCK_OF_BZIP):
             return opener
     return lambda path: path.open("rb")
+
+
+def _unzipped(path: Path, stack: ExitStack) -> IO[bytes]:
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        return stack.enter_context(archive.open(_only_member(archive)))
+    except (NotImplementedError, RuntimeError, ValueError, OverflowError, struct.error) as error:
+        raise Unreadable(
+            f"it is a zip that cannot be unpacked ({error})", "Have it packed again, with deflate say"
+        ) from error
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
