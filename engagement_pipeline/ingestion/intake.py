@@ -1,12 +1,12 @@
 """A source from its folder to the ledger: landed rows, rejected rows, and the event days that are touched.
 
 Here: taking files in, each exactly once, with everything that must be stored on the way; a bad file never
-stops another. Not here: what a row is worth (`verdicts`), and events, which are made day by day (`events`).
+stops another. Not here: what a row is worth (`verdicts`), what is told of a run (`outcome`), and events,
+which are made day by day (`events`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -23,7 +23,6 @@ from engagement_pipeline.ingestion.databases.connection import DatabaseRefused
 from engagement_pipeline.ingestion.erased import screened
 from engagement_pipeline.ingestion.landing import (
     Found,
-    PlaceState,
     Tally,
     discover,
     in_pieces,
@@ -31,11 +30,12 @@ from engagement_pipeline.ingestion.landing import (
     oddities,
     weight,
 )
+from engagement_pipeline.ingestion.outcome import Intake, Landing
 from engagement_pipeline.ingestion.people import never_stored, store_people
 from engagement_pipeline.ingestion.places import Unusable, since_of
 from engagement_pipeline.ingestion.pulling import Puller
 from engagement_pipeline.ingestion.readers import UnreadableFile
-from engagement_pipeline.ingestion.verdicts import Judge, Verdict, count_rules, landed_blocks
+from engagement_pipeline.ingestion.verdicts import Judge, Verdict, landed_blocks
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.layout import table_spec
 from engagement_pipeline.storage.ledger import LandedFile, Ledger
@@ -49,65 +49,6 @@ COMMIT_ROWS = 500_000
 """Files with fewer rows are landed together: a commit takes 50 ms, many deliveries are a few KB."""
 JUDGED_ROWS = 65_536
 """Rows of such files that are judged together: 2,000 files of a row each take 10 s, one by one 79."""
-
-
-class IntakeIncomplete(Exception):  # noqa: N818  the words are what the reader sees
-    """Some files of a source were refused; the others were taken in."""
-
-
-@dataclass(frozen=True)
-class Landing:
-    """What became of the files that were found."""
-
-    landed: tuple[LandedFile, ...]
-    failed: tuple[LandedFile, ...]
-    """Files of which nothing landed, with the reason: unreadable, or too many rejected rows."""
-    known: int
-    """Files that had landed before, or are another of this run under a second name."""
-    notes: tuple[str, ...]
-    """What is odd about files that landed: no rows, a mapped column that is missing."""
-    place: PlaceState | None = None
-    """What lies in the place; None for a source that reads no files, and for a place out of reach."""
-    outage: str = ""
-    """Why the place could not be read, or not to its end."""
-
-
-@dataclass(frozen=True)
-class Intake:
-    """What one run took in."""
-
-    landing: Landing
-    verdicts: tuple[Verdict, ...]
-    """One per batch examined: those that landed now, were refused, or were never examined to the end."""
-    rejected: Commit | None
-    """The commit of `rejected/<source>`; None when nothing was examined."""
-    replayed: frozenset[date] = frozenset()
-    """Days that batches which were judged anew touch now, or touched before, or may have held an id from."""
-    erased: int = 0
-    """Rows of people who were erased, left out before anything was stored."""
-
-    @property
-    def touched(self) -> list[date]:
-        """Event days to make anew, ascending."""
-        return sorted(self.replayed.union(*(each.days for each in self.verdicts if not each.refusal)))
-
-    @property
-    def by_rule(self) -> dict[str, int]:
-        """Rejected rows by rule; a row that breaks two rules counts for both."""
-        return count_rules(self.verdicts)
-
-    @property
-    def problems(self) -> list[str]:
-        """Why files were refused, each with its remedy."""
-        failed = {file.fingerprint: file.reason or file.file for file in self.landing.failed}
-        refused = [str(v.refusal) for v in self.verdicts if v.refusal and v.batch not in failed]
-        outage = [self.landing.outage] if self.landing.outage else []
-        return [*failed.values(), *refused, *outage]
-
-    def raise_problems(self) -> None:
-        """Raises IntakeIncomplete naming every refused file; call it once everything else is stored."""
-        if self.problems:
-            raise IntakeIncomplete("\n".join(self.problems))
 
 
 def take_in(

@@ -13,7 +13,8 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog, Event, Limits, Project, Source
 from engagement_pipeline.core.frames import CONFLICTS, LANDED, event_schema
 from engagement_pipeline.ingestion.events import events_for
-from engagement_pipeline.ingestion.intake import Intake, take_in
+from engagement_pipeline.ingestion.intake import take_in
+from engagement_pipeline.ingestion.outcome import Intake
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.layout import table_spec

@@ -13,8 +13,8 @@ from polars.testing import assert_frame_equal
 
 from engagement_pipeline.catalog.specs import Limits
 from engagement_pipeline.ingestion import intake
-from engagement_pipeline.ingestion.intake import IntakeIncomplete
 from engagement_pipeline.ingestion.landing import Found, discover, listing
+from engagement_pipeline.ingestion.outcome import IntakeIncomplete
 from engagement_pipeline.ingestion.readers import UnreadableFile
 from engagement_pipeline.ingestion.verdicts import Judge, Verdict
 from engagement_pipeline.storage.ledger import Ledger

@@ -10,7 +10,7 @@ import dagster as dg
 
 from engagement_pipeline.catalog.paths import store_of
 from engagement_pipeline.catalog.specs import Source
-from engagement_pipeline.ingestion.intake import Intake
+from engagement_pipeline.ingestion.outcome import Intake
 from engagement_pipeline.ingestion.places import place_uri
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.workbench import Workbench
