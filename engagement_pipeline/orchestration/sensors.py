@@ -1,24 +1,21 @@
 """Sensors: files that arrived, event days that are due, as-of dates and campaigns that are due.
 
-Here: turning what is found into run requests. Not here: finding it (`pending`, `ingestion.landing`). What is
-due is read from the stores, so nothing is forgotten when a run fails, a daemon restarts or a cursor is lost:
-the only one says at which source the next look at files begins. A request names the state of its inputs, and
-its run key how many runs for it failed: one that fails is made up to three times, and then not again until
-its inputs change.
+Here: turning what is found into run requests. Not here: finding it (`pending`, `ingestion.landing`), and how
+often a request is tried (`run_requests`). What is due is read from the stores, so nothing is forgotten when a
+run fails, a daemon restarts or a cursor is lost: the only one says at which source the next look at files
+begins. A request names the state of its inputs, and its run key how many runs for it failed: one that fails
+is made up to three times, and then not again until its inputs change.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterator
 from itertools import chain
 from time import monotonic
 
 import dagster as dg
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from engagement_pipeline.catalog.digests import source_digest
-from engagement_pipeline.catalog.specs import Project
+from engagement_pipeline.catalog.specs import Project, Source
 from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.ingestion.landing import unknown_files
 from engagement_pipeline.ingestion.people import people_tables
@@ -26,26 +23,18 @@ from engagement_pipeline.ingestion.places import Unusable
 from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.clock import now, yesterday
-from engagement_pipeline.orchestration.jobs import PROJECT, Jobs
+from engagement_pipeline.orchestration.jobs import Jobs
 from engagement_pipeline.orchestration.keys import asset_key
-from engagement_pipeline.orchestration.partitions import contiguous
 from engagement_pipeline.orchestration.pending import due_as_of_dates, due_campaigns, due_event_days
+from engagement_pipeline.orchestration.run_requests import TRIES, busy, requests, requests_of_days, runs_of
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.objects import StoreUnreachable
 
 REQUESTS_PER_TICK = 20
 TICK_SECONDS = 20.0
 """A tick that looks through places goes no further after this long; Dagster ends one after 60 s."""
-REQUEST = "engagement/request"
-"""On a run: what a sensor requested it for."""
-TRIES = 3
-"""A database that was down or a machine that went away may be there at the next try; an error in the data or
-a definition will not."""
-ABANDONED = timedelta(hours=6)
-"""A run that began longer ago and never ended died with its machine: Dagster says of it for ever that it is
-going on. Should it live, locks and input versions keep what it and another run store right."""
 GIVEN_UP = f"what is due failed {TRIES} times; it is tried again when what it reads changes"
-Requests = Iterator[dg.RunRequest | dg.SkipReason]
+Tick = Iterator[dg.RunRequest | dg.SkipReason]
 
 
 def build_sensors(bench: Workbench, jobs: Jobs) -> list[dg.SensorDefinition]:
@@ -66,7 +55,7 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         default_status=_status(project),
         description="Lands a source's files when its folder holds some that the ledger does not know.",
     )
-    def landed_files(context: dg.SensorEvaluationContext) -> Requests:
+    def landed_files(context: dg.SensorEvaluationContext) -> Tick:
         until = monotonic() + TICK_SECONDS
         found = requested = False
         # What an asset writes is complete when that asset says so, not when its first file is there.
@@ -93,8 +82,7 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             # A mended mapping is another state: files that it refused are tried again.
             state = _digest([unknown, source_digest(source, bench.catalog), project.limits.reject_share])
             base = f"{project.project}:{jobs.landing.name}:{name}:{state}"
-            tables = [f"{kind}/{name}" for kind in ("landed", "rejected", *people_tables(source))]
-            for request in _requests(context, base, assets=[asset_key(project, table) for table in tables]):
+            for request in _landing(context, base, source, project):
                 requested = True
                 yield request
         if not requested:
@@ -113,7 +101,7 @@ def _upstream_assets(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         default_status=_status(project),
         description="Lands a source when the asset that it names as its upstream was materialized.",
     )
-    def upstream_assets(context: dg.SensorEvaluationContext) -> Requests:
+    def upstream_assets(context: dg.SensorEvaluationContext) -> Tick:
         requested = False
         for name, source in sorted(bench.catalog.sources.items()):
             if source.upstream is None:
@@ -124,11 +112,10 @@ def _upstream_assets(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
                 context.log.info(f"{key.to_user_string()} was not materialized in this Dagster yet")
                 continue
             base = f"{project.project}:{jobs.landing.name}:{name}:upstream:{newest[0].storage_id}"
-            made = _runs(context, base)
+            made = runs_of(context, base)
             if made and made[0].status != dg.DagsterRunStatus.FAILURE:
                 continue
-            tables = [f"{kind}/{name}" for kind in ("landed", "rejected", *people_tables(source))]
-            for request in _requests(context, base, assets=[asset_key(project, table) for table in tables]):
+            for request in _landing(context, base, source, project):
                 requested = True
                 yield request
         if not requested:
@@ -150,8 +137,8 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             "measure of a new rule; `persons` also when only profiles came."
         ),
     )
-    def event_days(context: dg.SensorEvaluationContext) -> Requests:
-        if _busy(context, project, jobs.events.name, jobs.daily.name):
+    def event_days(context: dg.SensorEvaluationContext) -> Tick:
+        if busy(context, project, jobs.events.name, jobs.daily.name):
             yield dg.SkipReason("a run that makes event days is still going on")
             return
         due = due_event_days(bench, yesterday(project, now()))
@@ -171,13 +158,13 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
                 measures,
             ]
         )
-        asked = list(_of_days(context, f"{project.project}:{jobs.events.name}", due.events, state))
+        asked = list(requests_of_days(context, f"{project.project}:{jobs.events.name}", due.events, state))
         # Days whose events cannot be made keep those they have, which are measured.
         waited_for = {day for first, last, _ in asked for day in due.events if first <= day <= last}
         behind = [day for day in due.measures if day not in waited_for]
         assets = [asset_key(project, table) for table in ("daily_measures", *people_inputs(bench.catalog))]
         base = f"{project.project}:{jobs.events.name}:measures"
-        asked += _of_days(context, base, behind, made, assets)
+        asked += requests_of_days(context, base, behind, made, assets)
         yield from (request for _, _, request in asked[:REQUESTS_PER_TICK])
         if not asked:
             due_at_all = due.events or due.measures
@@ -200,8 +187,8 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             "and makes up for what is missing of them. Delivered audiences are never restated."
         ),
     )
-    def as_of_dates(context: dg.SensorEvaluationContext) -> Requests:
-        if _busy(context, project, jobs.events.name, jobs.daily.name, jobs.scores.name, jobs.campaigns.name):
+    def as_of_dates(context: dg.SensorEvaluationContext) -> Tick:
+        if busy(context, project, jobs.events.name, jobs.daily.name, jobs.scores.name, jobs.campaigns.name):
             yield dg.SkipReason("a run that scores depend on is still going on")
             return
         last = yesterday(project, now())
@@ -211,7 +198,7 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         for day, tables in due.items():
             state = _digest([tables, bench.code_versions])
             base = f"{project.project}:{jobs.scores.name}:{day}:{state}"
-            for request in _requests(context, base, job=jobs.scores.name, day=day):
+            for request in requests(context, base, job=jobs.scores.name, day=day):
                 requested = True
                 yield request
         if campaigns:
@@ -219,7 +206,7 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             state = _digest([campaigns, bench.code_versions])
             base = f"{project.project}:{jobs.campaigns.name}:{day}:{state}"
             assets = [asset_key(project, table) for table in campaigns]
-            for request in _requests(context, base, job=jobs.campaigns.name, day=day, assets=assets):
+            for request in requests(context, base, job=jobs.campaigns.name, day=day, assets=assets):
                 requested = True
                 yield request
         if not requested:
@@ -234,61 +221,12 @@ def _status(project: Project) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if project.automation.sensors else dg.DefaultSensorStatus.STOPPED
 
 
-def _busy(context: dg.SensorEvaluationContext, project: Project, *jobs: str) -> bool:
-    """Whether one of the project's jobs runs or waits: what is due is only known once it is done."""
-    return any(
-        context.instance.get_runs_count(
-            dg.RunsFilter(
-                job_name=job,
-                tags={PROJECT: project.project},  # another project in this Dagster has jobs of these names
-                statuses=IN_PROGRESS_RUN_STATUSES,
-                created_after=now() - ABANDONED,
-            )
-        )
-        for job in jobs
-    )
-
-
-def _requests(
-    context: dg.SensorEvaluationContext,
-    base: str,
-    job: str | None = None,
-    day: date | None = None,
-    assets: Sequence[dg.AssetKey] | None = None,
-    tags: Mapping[str, str] | None = None,
+def _landing(
+    context: dg.SensorEvaluationContext, base: str, source: Source, project: Project
 ) -> Iterator[dg.RunRequest]:
-    """The request of that name, unless as many runs for it failed as are tried."""
-    failed = sum(run.status == dg.DagsterRunStatus.FAILURE for run in _runs(context, base))
-    if failed < TRIES:
-        yield dg.RunRequest(
-            run_key=f"{base}:{failed}",
-            job_name=job,
-            partition_key=None if day is None else day.isoformat(),
-            asset_selection=assets,
-            tags={**(tags or {}), REQUEST: base},
-        )
-
-
-def _of_days(
-    context: dg.SensorEvaluationContext,
-    base: str,
-    days: Sequence[date],
-    state: str,
-    assets: Sequence[dg.AssetKey] | None = None,
-) -> Iterator[tuple[date, date, dg.RunRequest]]:
-    """First and last day of each range of days that is still tried, and its request."""
-    for first, last in contiguous(days):
-        tags = {
-            ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
-            ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-        }
-        for request in _requests(context, f"{base}:{first}:{last}:{state}", assets=assets, tags=tags):
-            yield first, last, request
-
-
-def _runs(context: dg.SensorEvaluationContext, base: str) -> Sequence[dg.DagsterRun]:
-    """The runs that were made for a request, newest first."""
-    return context.instance.get_runs(dg.RunsFilter(tags={REQUEST: base}), limit=TRIES)
+    """The request to land one source."""
+    kinds = ("landed", "rejected", *people_tables(source))
+    return requests(context, base, assets=[asset_key(project, f"{kind}/{source.source}") for kind in kinds])
 
 
 def _digest(content: object) -> str:

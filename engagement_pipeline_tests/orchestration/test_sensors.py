@@ -8,6 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from engagement_pipeline.catalog.specs import Project
@@ -73,13 +78,15 @@ def deliver(scenario: Scenario, *days: date, file: str = "mail/late.csv") -> Non
     scenario.run("landing", only=["landed/mail", "rejected/mail"])
 
 
-def going_on(scenario: Scenario, job: str) -> None:
+def going_on(scenario: Scenario, job: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED) -> None:
     """A run of the job that is not done."""
+    location = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "repository")
     scenario.instance.add_run(
         dg.DagsterRun(
             job_name=job,
             run_id=str(uuid.uuid4()),
-            status=dg.DagsterRunStatus.STARTED,
+            status=status,
+            remote_job_origin=RemoteJobOrigin(location, job),
             tags={PROJECT_TAG: scenario.catalog.project.project},
         )
     )
@@ -225,6 +232,14 @@ def test_dates_are_not_asked_for_while_their_inputs_change(copied: Scenario, job
     requests, why, _ = tick(copied, "as_of_dates")
     assert requests == []
     assert why == "a run that scores depend on is still going on"
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "NOT_STARTED", "STARTING"])
+def test_a_run_that_waits_for_its_turn_goes_on(copied: Scenario, status: str) -> None:
+    deliver(copied, LAST)
+    going_on(copied, "event_days", dg.DagsterRunStatus(status))
+    assert "still going on" in str(tick(copied, "event_days")[1])
+    assert "still going on" in str(tick(copied, "as_of_dates")[1])
 
 
 def test_what_failed_is_not_asked_for_again_until_its_input_changes(copied: Scenario) -> None:
