@@ -124,6 +124,29 @@ def try_source(
 
 
 @app.command()
+def health(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="The catalog; else $ENGAGEMENT_CATALOG, else the example."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same for programs.")] = False,
+) -> None:
+    """Show how well each source delivers: days missing or thin, rejected rows, lateness. Changes nothing."""
+    from engagement_pipeline.orchestration.clock import now, yesterday
+    from engagement_pipeline.reports.health import health_of
+    from engagement_pipeline.reports.health_text import shown as as_text
+    from engagement_pipeline.storage.settings import Settings
+
+    with _in_words():
+        catalog, at = load_catalog(folder or catalog_folder()), now()
+        found = health_of(catalog, Settings.from_env(), yesterday(catalog.project, at), at)
+    if as_json:
+        typer.echo(found.as_json())
+    else:
+        Console().print(as_text(found))
+
+
+@app.command()
 def demo(
     dataset: Annotated[
         str, typer.Option(help="example (made-up sample data) or complete-journey (recorded data).")

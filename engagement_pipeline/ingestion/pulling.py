@@ -142,6 +142,14 @@ class Puller:
         ]
 
 
+def newest_watermark(source: Source, landed: Iterable[LandedFile]) -> Watermark | None:
+    """How far a source's database was read; None for files, and before the first batch."""
+    if source.database is None:
+        return None
+    reached = [each for file in landed if (each := _reached(file.file, source.database)) is not None]
+    return max(reached, default=None)  # of one kind: a pull refuses others
+
+
 def _prefix(rows: DatabaseRows) -> str:
     """How the names of a source's batches begin."""
     return f"{rows.label}, {' '.join(rows.watermark.split())} "

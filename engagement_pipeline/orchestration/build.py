@@ -7,6 +7,7 @@ import dagster as dg
 
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.assets.campaigns import campaign_assets
+from engagement_pipeline.orchestration.assets.health import health_asset
 from engagement_pipeline.orchestration.assets.ingestion import event_asset, landing_assets
 from engagement_pipeline.orchestration.assets.measures import measures_asset
 from engagement_pipeline.orchestration.assets.people import people_assets
@@ -55,6 +56,8 @@ def build_assets(bench: Workbench) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         if source.events:
             assets.append(event_asset(source, bench))
     assets += [measures_asset(bench), *people_assets(bench)]
+    if catalog.sources:
+        assets.append(health_asset(bench))
     for name, score in catalog.scores.items():
         assets += score_assets(score, bench.plans[name], bench)
     assets += [segment_asset(segment, bench) for segment in catalog.segments.values()]

@@ -15,7 +15,7 @@ from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.frames import POINT
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.ingestion.events import DayEvents
-from engagement_pipeline.ingestion.intake import Intake
+from engagement_pipeline.ingestion.outcome import Intake
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table, picture
 from engagement_pipeline.reports.bands import band_counts
 from engagement_pipeline.reports.plots import histogram_png
@@ -48,6 +48,22 @@ def describe_intake(took: Intake) -> Metadata:
         shown["rows of erased people left out"] = took.erased
     if took.landing.notes:
         shown["notes"] = markdown("\n".join(f"- {note}" for note in took.landing.notes[:20]))
+    return shown
+
+
+def describe_accepted(took: Intake) -> Metadata:
+    """What became of the rows that a landing judged, beside the files."""
+    judged = sum(verdict.rows for verdict in took.verdicts)
+    refused = sum(verdict.rejected_rows for verdict in took.verdicts)
+    shown: dict[str, Any] = {
+        "rows judged": judged,
+        "rows rejected": refused,
+        "rejected share": round(refused / max(1, judged), 4),
+        "rows left out on purpose": sum(verdict.ignored for verdict in took.verdicts),
+        "rows of erased people left out": took.erased,
+    }
+    if took.by_rule:
+        shown["rejected by rule"] = markdown(markdown_table(("rule", "rows"), took.by_rule.items()))
     return shown
 
 

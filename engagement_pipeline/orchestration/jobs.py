@@ -44,18 +44,21 @@ def build_jobs(project: Project) -> Jobs:
 
     landing = tables("landed", "rejected", "profiles", "identities")
     events = tables("events", "daily_measures", "aliases", "persons", "consents")
+    health = tables("source_health")
     return Jobs(
         landing=job("landing", landing, description="Land the files that are new, of every source."),
         events=job("event_days", events, description="Make events, measures and persons for days."),
-        daily=job("daily", landing | events, description="Land what is new and make yesterday's events."),
+        daily=job(
+            "daily", landing | events | health, description="Land what is new and make yesterday's events."
+        ),
         scores=job(
             "as_of_dates",
-            tables("points", "scores", "segments"),
+            tables("points", "scores", "segments") | health,
             description="Scores and segments as of a date, against the references in force.",
         ),
         refit=job(
             "refit",
-            tables("points", "references", "scores", "segments"),
+            tables("points", "references", "scores", "segments") | health,
             description="As `as_of_dates`, with every reference fitted anew on the newest points in between.",
         ),
         campaigns=job(

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engagement_pipeline.catalog.specs import Catalog, Project
+from engagement_pipeline.orchestration.assets.health import HEALTH
 from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.assets.scores import frozen, lacks_reference
@@ -155,6 +156,7 @@ def scored_tables(bench: Workbench, as_of: date, refit: bool) -> list[str]:
         *(f"{kind}/{name}" for kind in ("points", "scores") for name in catalog.scores),
         *(f"references/{name}" for name in fitted),
         *(f"segments/{name}" for name in catalog.segments),
+        HEALTH,
     ]
 
 

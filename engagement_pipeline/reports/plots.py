@@ -6,13 +6,16 @@ Here: PNG bytes from values, drawn without a display. Not here: putting them any
 
 import io
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
 
 from engagement_pipeline.catalog.specs import Band
 
@@ -21,6 +24,14 @@ _BINS = 40
 _INK, _FAINT = "#3c4650", "#c3cad1"
 _LOW, _HIGH = "#8cd4de", "#0f406b"
 """Colours of the lowest and the highest band."""
+DAY_KINDS = {
+    "ok": ("#2a86ad", "as expected"),
+    "unasked": ("#a9d3e3", "not checked"),
+    "thin": ("#f0b429", "thin"),
+    "missing": ("#c4302b", "missing"),
+    "free": ("#e8ecef", "none due"),
+}
+"""Kind of a day -> its colour and what it is called."""
 
 
 def histogram_png(scores: pl.Series, bands: Mapping[str, Band], span: tuple[float, float] | None) -> bytes:
@@ -52,6 +63,35 @@ def histogram_png(scores: pl.Series, bands: Mapping[str, Band], span: tuple[floa
     if span is None:
         axes.text(1, -0.2, "and more →", ha="right", fontsize=7, color=_INK, transform=axes.transAxes)
     return _png(figure)
+
+
+def coverage_png(dates: Sequence[date], strips: Mapping[str, Sequence[str]]) -> bytes:
+    """A strip of days for each source. strips: source -> one of `DAY_KINDS` for each of the dates."""
+    names = list(strips)
+    size = (_SIZE[0], 0.55 + 0.2 * max(1, len(names)))
+    figure = Figure(figsize=size, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(colors=_INK, labelsize=8, length=0)
+    if not dates:
+        axes.text(0.5, 0.5, "no days yet", ha="center", transform=axes.transAxes, color=_INK)
+        axes.set_axis_off()
+        return _png(figure)
+    shades, kinds = ListedColormap([shade for shade, _ in DAY_KINDS.values()]), list(DAY_KINDS)
+    grid = [[kinds.index(kind) for kind in strip] for strip in strips.values()]
+    axes.pcolormesh(grid, cmap=shades, vmin=0, vmax=len(kinds) - 1, edgecolors="white", linewidth=1.5)
+    axes.invert_yaxis()
+    axes.set_yticks([place + 0.5 for place in range(len(names))], [name.replace("_", " ") for name in names])
+    weeks = range(len(dates) - 1, -1, -7)
+    axes.set_xticks([place + 0.5 for place in weeks], [f"{dates[place]:%d %b}" for place in weeks])
+    seen = {kind for strip in strips.values() for kind in strip}
+    axes.legend(
+        handles=[Patch(color=shade, label=said) for kind, (shade, said) in DAY_KINDS.items() if kind in seen],
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False, fontsize=8, labelcolor=_INK,
+        handlelength=1, handleheight=1, borderpad=0, columnspacing=1.0,
+    )  # fmt: skip
+    return _in_few_colours(_png(figure))
 
 
 def _middle(values: pl.Series) -> tuple[float, float]:
@@ -131,4 +171,11 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     # Without metadata the same numbers give the same bytes whatever library version drew them.
     figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _in_few_colours(png: bytes) -> bytes:
+    """The picture in a quarter of its bytes: it has five colours, and the edges of its letters."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(32).save(buffer, format="png", optimize=True)
     return buffer.getvalue()

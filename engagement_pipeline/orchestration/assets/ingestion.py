@@ -6,6 +6,7 @@ Here: the assets and what they show. Not here: landing, mapping and settling (`i
 import hashlib
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -23,11 +24,12 @@ from engagement_pipeline.ingestion.replay import batches_of, parse_dates
 from engagement_pipeline.orchestration.assets.places import place_key, report_place
 from engagement_pipeline.orchestration.assets.table import log_materialized, materialized, stored_output
 from engagement_pipeline.orchestration.clock import now
-from engagement_pipeline.orchestration.describe import describe_events, describe_intake
+from engagement_pipeline.orchestration.describe import describe_accepted, describe_events, describe_intake
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import column_schema, refusal, source_definition
 from engagement_pipeline.orchestration.partitions import event_days
 from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
+from engagement_pipeline.orchestration.samples import rejected_samples
 from engagement_pipeline.orchestration.soundness import SAYS, SOUND, look_at, refused_findings
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.event_days import record_days
@@ -87,13 +89,12 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
     )
     def land(context: dg.AssetExecutionContext, config: LandingConfig) -> Iterator[Any]:
         stores = (bench.catalog, bench.lake, bench.ledger)
-        if config.replay:
-            try:
-                dates = parse_dates(config.dates) if config.dates else None
-            except ValueError as error:
-                raise dg.Failure(description=f"dates: {error}", allow_retries=False) from None
-            bench.ledger.request_replay(source.source, batches_of(source, dates, *stores))
-        took = take_in(source, bench.settings.landing, now(), *stores)
+        try:
+            dates = parse_dates(config.dates) if config.dates else None
+        except ValueError as error:
+            raise dg.Failure(description=f"dates: {error}", allow_retries=False) from None
+        replay = partial(batches_of, source, dates, *stores) if config.replay else None
+        took = take_in(source, bench.settings.landing, now(), *stores, replay=replay)
         shown = describe_intake(took)
         if (seen := report_place(source, bench, took, now())) is not None:
             context.log_event(seen)
@@ -104,9 +105,12 @@ def landing_assets(source: Source, bench: Workbench) -> dg.AssetsDefinition:
                 data_version=dg.DataVersion(content_version(bench, table)),
             )
         problems = "\n".join(took.problems)
-        yield check_result(
-            context, asset_key(project, landed), ACCEPTED, not problems, {"problems": problems or "none"}, []
-        )
+        said = {
+            "problems": problems or "none",
+            **describe_accepted(took),
+            **rejected_samples(bench, source, took),
+        }
+        yield check_result(context, asset_key(project, landed), ACCEPTED, not problems, said, [])
         if problems:
             # What could be taken in is stored; the step fails so that somebody looks.
             raise dg.Failure(description=problems, allow_retries=False)
