@@ -5,7 +5,7 @@ stops another. Not here: what a row is worth (`verdicts`), what is told of a run
 which are made day by day (`events`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -59,15 +59,16 @@ def take_in(
     lake: Lake,
     ledger: Ledger,
     *,
-    replay: bool = False,
+    replay: Callable[[], Iterable[str]] | None = None,
 ) -> Intake:
     """Lands the source's new files in `landed/<source>`, stamped with `received_at`, their rejected rows in
     `rejected/<source>`, their event days in the ledger.
 
     Of a file that cannot be read, or has more rejected rows than `limits.reject_share`, nothing lands; the
     ledger keeps the reason, `rejected/<source>` the rows, and every run tries again. A run that was killed
-    on the way is made good by the next, with the stamp it gave. `replay` judges every landed batch anew,
-    for use after the tracking plan or a mapping changed; batches that `Ledger.request_replay` noted are in
+    on the way is made good by the next, with the stamp it gave. `replay` chooses landed batches to be judged
+    anew, after the tracking plan or a mapping changed, and is only asked when nobody else takes in: a run
+    that still has the old mapping would judge them by that. Those of a replay that was killed are judged in
     any case. Nothing is raised for bad files: see `Intake.raise_problems`.
     """
     # Two runs at once would stamp one file twice: the second waits, and finds it landed.
@@ -75,12 +76,12 @@ def take_in(
         return _take_in(_Work(source, received_at, catalog, lake, ledger), landing, replay)
 
 
-def _take_in(work: "_Work", landing: Path | str, replay: bool) -> Intake:
+def _take_in(work: "_Work", landing: Path | str, replay: Callable[[], Iterable[str]] | None) -> Intake:
     source, ledger = work.source, work.ledger
     ledger.rebuild(source.source, work.lake)
     already = ledger.landed(source.source)
-    if replay:
-        ledger.request_replay(source.source, already)
+    if replay is not None:
+        ledger.request_replay(source.source, replay())
     found = Tally(set(already))
     since = since_of(source, work.catalog.project)
     if source.database is None:

@@ -153,7 +153,7 @@ class Shop:
             self.catalog,
             self.lake,
             self.ledger,
-            replay=replay,
+            replay=(lambda: self.ledger.landed(name)) if replay else None,
         )
 
     def run(self, name: str = "web") -> Intake:

@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engagement_pipeline.catalog.specs import Catalog, Limits, Source
+from engagement_pipeline.ingestion.intake import take_in
 from engagement_pipeline.ingestion.replay import batches_of, parse_dates
 from engagement_pipeline.storage.ledger import Ledger
+from engagement_pipeline.storage.locks import LockTimeout, lock
 from engagement_pipeline.storage.tables import older
 from engagement_pipeline_tests.ingestion.shop import EVENTS, RECEIVED, Shop, catalog, row, source
 
@@ -167,6 +169,25 @@ def test_a_run_that_read_before_the_replay_cannot_overwrite_what_came_of_it(
     again = replay(shop, catalog(source()))
     shop.make(again)
     assert shop.lake.partitions("events/web")[f"{DAY}"].inputs["replays/web"] == 2
+
+
+def test_a_run_with_the_old_mapping_cannot_take_a_replay_for_its_own(open_shop: Callable[..., Shop]) -> None:
+    """It would judge the batches by what it knows, and the one that asked would find nothing to do."""
+    shop = open_shop()
+    shop.drop("web/a.jsonl", rows())
+    shop.run()
+
+    def chosen() -> set[str]:
+        with pytest.raises(LockTimeout), lock(shop.database, "intake of web", wait=0):
+            pass
+        return shop.ledger.landed("web")
+
+    web = catalog(source(), events=MENDED)
+    stores = (web, shop.lake, shop.ledger)
+    take_in(web.sources["web"], shop.landing, RECEIVED, *stores, replay=chosen)
+    shop.catalog = web
+    shop.make(due(shop))
+    assert "review" in set(shop.table("events/web")["event"])
 
 
 def test_a_lost_ledger_does_not_bring_old_numbers_back(open_shop: Callable[..., Shop]) -> None:
