@@ -57,7 +57,7 @@ def test_every_asset_is_as_the_snapshot_says(example: dg.Definitions) -> None:
         + ",\n".join(f"{json.dumps(name)}: {json.dumps(found[name])}" for name in sorted(found))
         + "\n}\n"
     )
-    if os.environ.get("UPDATE_SNAPSHOTS"):
+    if os.environ.get("UPDATE_SNAPSHOTS", "0") not in ("", "0"):
         SNAPSHOT.write_text(text, encoding="utf-8")
     expected = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
     changed = sorted(name for name in expected.keys() | found if expected.get(name) != found.get(name))
