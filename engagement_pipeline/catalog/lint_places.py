@@ -38,8 +38,8 @@ def freshness_is_of_files(draft: Draft) -> Iterator[Issue]:
             continue
         if source.spec.upstream is not None:
             yield source.issue(
-                f"fresh_within is for files that nobody announces; give {'/'.join(source.spec.upstream)} itself "
-                "a freshness policy, or leave `upstream` out",
+                "fresh_within is for files that nobody announces; give "
+                f"{'/'.join(source.spec.upstream)} itself a freshness policy, or leave `upstream` out",
                 "fresh_within",
             )
 

@@ -23,31 +23,42 @@ def test_what_can_work_is_accepted(tmp_path: Path, machine: str) -> None:
         (
             "  message_id: message\n",
             "machine: {opened_within: 5s}\n",
-            "sources/web.yaml:10: machine: delivered names the event 'email_delivered', which is not in the "
-            "tracking plan; did you mean 'email_opened'?",
+            (
+                "sources/web.yaml:10: machine: delivered names the event 'email_delivered', which is not in "
+                "the tracking plan; did you mean 'email_opened'?"
+            ),
         ),
         (
             "  message_id: message\n",
             "machine:\n  user_agent: agent\n  opened: email_open\n",
-            "sources/web.yaml:12: machine: opened names the event 'email_open', which is not in the tracking "
-            "plan; did you mean 'email_opened'?",
+            (
+                "sources/web.yaml:12: machine: opened names the event 'email_open', which is not in the "
+                "tracking plan; did you mean 'email_opened'?"
+            ),
         ),
         (
             "",
             MACHINE,
-            "sources/web.yaml:9: machine: timings compare the events of one message, and no mapping says "
-            "message_id",
+            (
+                "sources/web.yaml:9: machine: timings compare the events of one message, and no mapping says "
+                "message_id"
+            ),
         ),
         (
             "",
             "machine: {opened: email_opened}\n",
-            "sources/web.yaml:9: machine: `machine` needs a signal: `user_agent`, `opened_within` or `clicks`",
+            (
+                "sources/web.yaml:9: machine: `machine` needs a signal: "
+                "`user_agent`, `opened_within` or `clicks`"
+            ),
         ),
         (
             "",
             "machine: {clicks: {links: 3}}\n",
-            "sources/web.yaml:9: clicks: `links` and `link` go together: how many, and where the row "
-            "says which one",
+            (
+                "sources/web.yaml:9: clicks: `links` and `link` go together: how many, and where the row "
+                "says which one"
+            ),
         ),
         (
             "",

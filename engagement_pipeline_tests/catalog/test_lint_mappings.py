@@ -172,6 +172,8 @@ def test_a_unit_that_is_not_the_projects(tmp_path: Path) -> None:
     plan = "plan: {order_completed: {channel: commerce, unit: USD}}\n"
     found = said(catalog(tmp_path, {"sources/web.yaml": ONE.replace("  EXTRA\n", plan)}))
     assert found == [
-        "sources/web.yaml:9: warning: event 'order_completed' is in EUR in events.yaml, and its values come in "
-        "USD: map `value` in EUR (`multiply` has factors), and say so in `plan`"
+        (
+            "sources/web.yaml:9: warning: event 'order_completed' is in EUR in events.yaml, and its values "
+            "come in USD: map `value` in EUR (`multiply` has factors), and say so in `plan`"
+        )
     ]

@@ -18,8 +18,10 @@ ZONE = "timezone: Europe/Berlin\n"
         ("facts: {plan: {sources: [web], fresh_for: 90d}}", "3: source 'web' does not declare 'plan'"),
         (
             "opt_in_needed: [sms]",
-            "3: warning: nobody could be reached on 'sms': an opt-in is needed, and no event with `consent: opt_in` and "
-            "no profile's `consents` says who gave one",
+            (
+                "3: warning: nobody could be reached on 'sms': an opt-in is needed, and no event with "
+                "`consent: opt_in` and no profile's `consents` says who gave one"
+            ),
         ),
     ],
 )

@@ -71,7 +71,11 @@ OPENED = "{event: email_opened, weight: 3, cap: {per_day: 1}}"
             "profile.paln",
             "10: applies_to: unknown column 'profile.paln'; did you mean 'profile.plan'?",
         ),
-        ("profile.plan", "score.email", "10: applies_to: unknown column 'score.email'"),
+        (
+            "profile.plan",
+            "score.email",
+            "10: applies_to: unknown column 'score.email'; did you mean 'consent.email'?",
+        ),
     ],
 )
 def test_a_planted_mistake_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -1,12 +1,14 @@
 """A folder as one catalog, or all that is wrong with it."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from engagement_pipeline.catalog.issues import CatalogError, Issue, nearest
 from engagement_pipeline.catalog.loader import catalog_folder, load_catalog
 from engagement_pipeline.catalog.namespaces import event_columns, person_columns, profile_columns
+from engagement_pipeline.catalog.specs import Channel
 from engagement_pipeline_tests.catalog.folders import EMAIL, FILES, catalog, said
 
 
@@ -123,13 +125,16 @@ def test_which_names_conditions_see(tmp_path: Path) -> None:
         "profile.since": "date",
         "profile.vip": "boolean",
     }
-    assert profile_columns(loaded) == profile
+    reach = {f"consent.{channel}": "text" for channel in get_args(Channel)}
+    reach |= {f"reachable.{channel}": "boolean" for channel in get_args(Channel)}
+    assert profile_columns(loaded) == profile | reach
     assert person_columns(loaded) == {
         "score.email": "number",
         "points.email": "number",
         "band.email": "text",
         "state.email": "text",
         **profile,
+        **reach,
         "segment.readers": "boolean",
         "segment.buyers": "boolean",
     }

@@ -156,8 +156,8 @@ class EventMapping(Mapping):
     """Raw row to canonical event. Without `event_id` the row's content is its id."""
 
     event_id: MappedField | None = None
-    """Exploded rows whose id does not come from `each` get the element's number added. With `default: content`
-    a row that names no id is its own, as all are where no `event_id` is mapped."""
+    """Exploded rows whose id does not come from `each` get the element's number added. With
+    `default: content` a row that names no id is its own, as all are where no `event_id` is mapped."""
     person_id: MappedField
     event: MappedField
     occurred_at: MappedField

@@ -74,8 +74,9 @@ class Source(Spec):
     """The provider, where its rows are known: brings format, mappings, `ignore` and `plan`. What stands here
     goes before it, key by key; a key under `events` changes every mapping that the preset has."""
     path: str = ""
-    """A glob of files below the landing folder (`mail/**/*.csv`), or a URI (`s3://bucket/events/*.jsonl`, `gs://`,
-    `az://`, `abfss://`, `file:///`). `{date:%Y/%m/%d}` stands for real dates. For the format delta, a table."""
+    """A glob of files below the landing folder (`mail/**/*.csv`), or a URI (`s3://bucket/events/*.jsonl`,
+    `gs://`, `az://`, `abfss://`, `file:///`). `{date:%Y/%m/%d}` stands for real dates. For the format delta,
+    a table."""
     format: Format = "jsonl"
     """Of its files; plain or compressed (gzip, zstd, bzip2, xz, a zip of one file) is found out by itself."""
     csv: CsvOptions = CsvOptions()
@@ -94,8 +95,9 @@ class Source(Spec):
     profiles: ProfileMapping | None = None
     aliases: AliasMappings = []
     unwrap: Unwrapped = []
-    """Where the record itself stands within what it was delivered in (`Message` of SNS, `detail` of EventBridge):
-    every path is looked for there first, then in the whole row. Several where one of them will do."""
+    """Where the record itself stands within what it was delivered in (`Message` of SNS, `detail` of
+    EventBridge): every path is looked for there first, then in the whole row. Several where one of them will
+    do."""
     blanks: Blanks = []
     """Texts that stand for nothing: `"NULL"`, `\\N`, `n/a`."""
     ignore: Only = {}
