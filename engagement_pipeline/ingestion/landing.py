@@ -5,7 +5,7 @@ files lie (`places`), formats (`readers`), and taking files in (`intake`).
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -247,8 +247,14 @@ def oddities(found: Found, source: Source) -> list[str]:
     hint = ""
     if len(there) == 1 and any(mark in there[0] for mark in ";\t|"):
         hint = "; its fields seem not to be separated by commas"
+    return [f"{found.file} has {each}{hint}" for each in lacking(source, there)]
+
+
+def lacking(source: Source, columns: Collection[str]) -> list[str]:
+    """Which columns that the mappings read are none of these, in words."""
+    there = {*columns, FILE}
     return [
-        f"{found.file} has no column {' or '.join(map(repr, paths))}, from which {name} is read{hint}"
+        f"no column {' or '.join(map(repr, paths))}, from which {name} is read"
         for paths, name in named_paths(source).items()
-        if not any(of_element(path) or {path, root_of(path)} & {*there, FILE} for path in paths)
+        if not any(of_element(path) or {path, root_of(path)} & there for path in paths)
     ]

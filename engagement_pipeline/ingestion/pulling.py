@@ -18,7 +18,6 @@ import polars as pl
 import polars_hash as plh
 
 from engagement_pipeline.catalog.specs import DatabaseRows, Source
-from engagement_pipeline.ingestion.canonical import mapped_paths
 from engagement_pipeline.ingestion.databases.connection import DatabaseRefused
 from engagement_pipeline.ingestion.databases.pull import Pull, PulledRows
 from engagement_pipeline.ingestion.databases.watermarks import (
@@ -28,7 +27,7 @@ from engagement_pipeline.ingestion.databases.watermarks import (
     begin,
     from_text,
 )
-from engagement_pipeline.ingestion.landing import Found
+from engagement_pipeline.ingestion.landing import Found, lacking
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.ledger import LandedFile
 
@@ -135,11 +134,7 @@ class Puller:
                 f"{pull.without_watermark} rows of {self.rows.label} have no {self.rows.watermark}: they are "
                 "not pulled before it is filled in"
             )
-        self.notes += [
-            f"{self.rows.label} has no column {path!r}, from which {name} is read"
-            for path, name in mapped_paths(self.source).items()
-            if path not in pull.columns and re.split(r"[.\[]", path)[0] not in pull.columns
-        ]
+        self.notes += [f"{self.rows.label} has {each}" for each in lacking(self.source, pull.columns)]
 
 
 def newest_watermark(source: Source, landed: Iterable[LandedFile]) -> Watermark | None:
