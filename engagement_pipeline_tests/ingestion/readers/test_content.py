@@ -76,10 +76,10 @@ def test_a_zip_of_one_file_is_read_and_others_are_refused(tmp_path: Path) -> Non
 
 
 def test_a_zip_that_cannot_be_unpacked_is_refused(tmp_path: Path) -> None:
-    whole = bytearray(zipped(("a", LINES)))
+    whole = zipped(("a", LINES))
     directory = whole.rindex(b"PK\x01\x02")
-    for offset, value in ((10, 99), (8, 1), (28, 255), (30, 255)):  # method, flags, lengths
+    for offset, value in ((10, 99), (28, 255)):  # the method, the length of the name
         broken = bytearray(whole)
         broken[directory + offset] = value
-        with pytest.raises(UnreadableFile, match=r"a zip (that cannot|with a password)|cut off or damaged"):
+        with pytest.raises(UnreadableFile, match="a zip that cannot be unpacked|cut off or damaged"):
             read(tmp_path, bytes(broken), "jsonl")
