@@ -16,6 +16,8 @@ from engagement_pipeline.catalog.specs import Origin
 FOLDER = Path(__file__).with_suffix("")
 OWN = frozenset(("source", "owner", "path", "preset"))
 """Keys that a preset cannot know."""
+OF_FILES = frozenset(("format", "csv", "records"))
+"""Keys that say nothing where the provider's rows are read from a database."""
 ORIGINS = frozenset(("path", "constant", "join"))
 """Of these a field has one; saying another takes the preset's away."""
 ASIDE = frozenset(Origin.model_fields) - ORIGINS
@@ -48,7 +50,8 @@ def with_preset(document: Document) -> Document:
         known = "" if "did you mean" in message else f"; there are: {', '.join(preset_names())}"
         wrong = Issue(document.file, document.line(("preset",)), message + known)
         return replace(document, issues=(*document.issues, wrong))
-    below = {key: value for key, value in (preset(str(name)).data or {}).items() if key not in OWN}
+    unused = OWN | OF_FILES if "database" in document.data else OWN
+    below = {key: value for key, value in (preset(str(name)).data or {}).items() if key not in unused}
     lines = dict(document.lines)
     merged = _merged(document.data, below, (), (), lines, document)
     assert isinstance(merged, dict)  # noqa: S101 - both are records

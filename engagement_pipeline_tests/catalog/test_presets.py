@@ -61,6 +61,13 @@ def test_one_line_changes_a_field_in_every_mapping(tmp_path: Path) -> None:
     assert source.events[0].message_id == source.events[1].message_id
 
 
+def test_a_providers_rows_may_stand_in_a_database(tmp_path: Path) -> None:
+    rows = "database: {url_env: WAREHOUSE, table: sendgrid, watermark: loaded_at}\n"
+    found = loaded(tmp_path, MAIL.replace("path: mail/*.jsonl\n", rows)).sources["mail"]
+    assert found.database is not None
+    assert len(found.events) == 2
+
+
 def test_records_are_merged_and_lists_replaced(tmp_path: Path) -> None:
     text = MAIL + (
         "events:\n  person_id: {constant: me}\n  event: {names: {open: email_sent}}\n"
