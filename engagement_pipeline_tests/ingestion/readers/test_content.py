@@ -77,9 +77,7 @@ def test_a_zip_of_one_file_is_read_and_others_are_refused(tmp_path: Path) -> Non
 
 def test_a_zip_that_cannot_be_unpacked_is_refused(tmp_path: Path) -> None:
     whole = zipped(("a", LINES))
-    directory = whole.rindex(b"PK\x01\x02")
-    for offset, value in ((10, 99), (28, 255)):  # the method, the length of the name
-        broken = bytearray(whole)
-        broken[directory + offset] = value
-        with pytest.raises(UnreadableFile, match="a zip that cannot be unpacked|cut off or damaged"):
-            read(tmp_path, bytes(broken), "jsonl")
+    broken = bytearray(whole)
+    broken[whole.rindex(b"PK\x01\x02") + 10] = 99  # the method
+    with pytest.raises(UnreadableFile, match="a zip that cannot be unpacked"):
+        read(tmp_path, bytes(broken), "jsonl")
