@@ -21,10 +21,10 @@ from engagement_pipeline.catalog.specs import Catalog, Project
 from engagement_pipeline.orchestration.assets.health import HEALTH
 from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.assets.people import people_inputs
-from engagement_pipeline.orchestration.assets.scores import frozen, lacks_reference
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.standing import frozen, lacks_reference
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.summary import summary
 from engagement_pipeline.storage.settings import Settings
@@ -70,7 +70,10 @@ def run_all(
             # A source that failed keeps the events it had; the others' are measured.
             rest = ["daily_measures", *people_inputs(catalog)]
             done("Measures of what is stored", "event_days", last, first, rest)
-        done(f"Scores and segments as of {last}", "refit", last, only=scored_tables(bench, last, refit))
+        if catalog.scores or catalog.segments:
+            done(f"Scores and segments as of {last}", "refit", last, only=scored_tables(bench, last, refit))
+        else:
+            done("Health of the sources", "daily", only=[HEALTH])
         if catalog.campaigns:
             done(f"Audiences as of {last}", "campaigns", last)
     for block in summary(catalog, bench.lake, bench.ledger, last):

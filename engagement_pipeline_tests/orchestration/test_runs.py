@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario
     assert versions(project) == fitted, "somebody's order moves nobody else's scale"
     assert "references/buying" not in scored_tables(project.bench, LAST, refit=False)
     assert "references/buying" in scored_tables(project.bench, LAST, refit=True)
+
+
+def test_sources_may_be_tried_before_there_is_any_score(project: Scenario, home: Path) -> None:
+    for room in ("campaigns", "segments", "scores"):
+        shutil.rmtree(project.folder / "catalog" / room)
+    project.reload()
+    problems, printed = run(project)
+    assert problems == []
+    assert "Events and measures" in printed
+    assert project.table("events/mail").height > 0
 
 
 def test_what_fails_does_not_stop_what_does_not_need_it(project: Scenario, home: Path) -> None:
