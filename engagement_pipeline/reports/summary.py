@@ -16,6 +16,7 @@ from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.people import as_of as people_as_of
 from engagement_pipeline.core.plan import plan_score
 from engagement_pipeline.core.unverified import Unverified, unverified
+from engagement_pipeline.ingestion.coverage import Deliveries
 from engagement_pipeline.reports import terminal
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.ledger import Ledger
@@ -31,9 +32,13 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
         return
     persons = people_as_of(lake.scan("persons"), as_of).select(pl.len()).collect().item()
     yield _title(f"Scores of {terminal.count(persons)} persons as of {as_of}")
+    found = Deliveries(catalog, lake)
     yield terminal.side_by_side(
         terminal.score_block(
-            score, lake.scan(f"scores/{name}", day).collect(), _unverified(catalog, lake, score, as_of)
+            score,
+            lake.scan(f"scores/{name}", day).collect(),
+            _unverified(catalog, lake, score, as_of),
+            found.guard(name, as_of),
         )
         for name, score in catalog.scores.items()
         if _made(lake, f"scores/{name}", as_of)

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engagement_pipeline.catalog.specs import Campaign, Score
+from engagement_pipeline.core.coverage import Guard
+from engagement_pipeline.core.scores import TRUSTED
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.reports.bands import band_counts, unscored
 
@@ -81,13 +83,17 @@ def rejected_by_rule(rejected: pl.DataFrame) -> RenderableType:
     return table
 
 
-def score_block(score: Score, scores: pl.DataFrame, rests: Unverified | None = None) -> RenderableType:
-    """A score's name and goal, its bands as bars, and how much of it machine events are.
+def score_block(
+    score: Score, scores: pl.DataFrame, rests: Unverified | None = None, guard: Guard = TRUSTED
+) -> RenderableType:
+    """A score's name and goal, its bands as bars, how much of it machine events are, and why it is stale or
+    provisional.
 
     scores: rows of `frames.SCORES` of one date.
     """
+    notes = [*_machines(rests), *_held_back(scores, guard)]
     if not score.bands:
-        return _block(score.score, score.goal, Group(Text(_spread(scores)), *_machines(rests)))
+        return _block(score.score, score.goal, Group(Text(_spread(scores)), *notes))
     counts = band_counts(scores, score)
     widest = max(*counts["share"], 1e-9)
     shades = _shades(counts.height)
@@ -101,7 +107,7 @@ def score_block(score: Score, scores: pl.DataFrame, rests: Unverified | None = N
         )
     if left_out := unscored(scores):
         lines.add_row(Text("not scored", style="dim"), "", Text(count(left_out), style="dim"), "")
-    return _block(score.score, score.goal, Group(lines, *_machines(rests)))
+    return _block(score.score, score.goal, Group(lines, *notes))
 
 
 def segment_sizes(sizes: pl.DataFrame, persons: int) -> Table:
@@ -169,6 +175,17 @@ def _machines(rests: Unverified | None) -> Iterator[Text]:
     if rests is not None and rests.share:
         partly = f", {rests.lacking} days not counted yet" if rests.lacking else ""
         yield Text(f"{percent(rests.share)} of it rests on machine events{partly}", style="dim")
+
+
+def _held_back(scores: pl.DataFrame, guard: Guard) -> Iterator[Text]:
+    """A line for scores that are stale or provisional, with the reason that is known."""
+    states = set(scores["state"])
+    if "stale" in states:
+        yield Text(
+            f"stale: {'; '.join(guard.stale) or 'a source lacked days when it was made'}", style="gold3"
+        )
+    if "provisional" in states:
+        yield Text(f"provisional: {guard.provisional or 'no reference is in force'}", style="gold3")
 
 
 def _spread(scores: pl.DataFrame) -> str:

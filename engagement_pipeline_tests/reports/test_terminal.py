@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from engagement_pipeline.catalog.specs import Campaign
+from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.reports import terminal
 from engagement_pipeline_tests.reports.test_bands import SCORE, SCORES
 
@@ -125,3 +126,15 @@ def test_blocks_stand_side_by_side_where_there_is_room() -> None:
     blocks = [terminal.score_block(SCORE, SCORES)] * 2
     assert line_with(shown(terminal.side_by_side(blocks), 120), "email").count("email") == 2
     assert sum("email" in line for line in shown(terminal.side_by_side(blocks), 80)) == 2
+
+
+def test_a_score_says_why_it_is_stale_or_provisional() -> None:
+    stale = SCORES.with_columns(state=pl.lit("stale"))
+    guard = Guard(stale=("mail: missing 2026-04-03",), provisional="too early")
+    lines = shown(terminal.score_block(SCORE, stale, guard=guard))
+    assert "stale: mail: missing 2026-04-03" in lines
+    assert "provisional" not in lines
+    early = SCORES.with_columns(state=pl.lit("provisional"))
+    assert "provisional: too early" in shown(terminal.score_block(SCORE, early, guard=guard))
+    assert "provisional: no reference is in force" in shown(terminal.score_block(SCORE, early))
+    assert "stale" not in shown(terminal.score_block(SCORE, SCORES))

@@ -23,7 +23,6 @@ from engagement_pipeline.core.references import fit, version
 from engagement_pipeline.core.scores import TRUSTED, attach, standing
 from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.engines.window import Window
-from engagement_pipeline.ingestion.coverage import Deliveries, coverage_guard
 from engagement_pipeline.orchestration.assets.measures import MEASURES, covered
 from engagement_pipeline.orchestration.assets.people import consent_reads, people_on, stored_aliases
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
@@ -38,6 +37,7 @@ from engagement_pipeline.orchestration.describe import (
 from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import lookback
+from engagement_pipeline.orchestration.standing import frozen, guard_on, guards_on, reference_in_force
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import TableMissing
 
@@ -262,33 +262,6 @@ def asked_of(plan: ScorePlan) -> frozenset[str]:
     return frozenset() if plan.applies_to is None else plan.applies_to.columns
 
 
-def guard_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Guard:
-    """Whether the score may be relied upon on the date."""
-    return coverage_guard(bench.catalog, bench.lake, plan.name, as_of)
-
-
-def guards_on(bench: Workbench, plan: ScorePlan, days: Iterable[date]) -> dict[date, Guard]:
-    """Date -> whether the score may be relied upon."""
-    found = Deliveries(bench.catalog, bench.lake)
-    return {day: found.guard(plan.name, day) for day in days}
-
-
-def lacks_reference(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:
-    """Whether a reference could be fitted on the date, and none is there that would be read against: of the
-    plan's present rules, on or before the date, with the window covered."""
-    guard, table = guard_on(bench, plan, as_of), f"references/{plan.name}"
-    if guard.provisional:
-        return False
-    if not bench.lake.exists(table):
-        return True
-    return reference_in_force(bench.lake.scan(table), plan, as_of, guard.covered_from)[1] is None
-
-
-def frozen(plan: ScorePlan) -> bool:
-    """Whether the score is read against a population that stays until it is refitted."""
-    return plan.scale.needs_reference and plan.scale.reference == "frozen"
-
-
 def check_coverage(coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date) -> None:
     """Raises MeasuresMissing unless every measure of the plan was computed for every day of its window that
     lies in the project. A day without rows means nobody did anything only when it was computed."""
@@ -318,19 +291,3 @@ def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:
             f"points/{plan.name} on {as_of} were computed by version {other} of the definition, which is now "
             f"{plan.points_digest}. Materialize points/{plan.name} for {as_of}, then this again."
         )
-
-
-def reference_in_force(
-    references: pl.LazyFrame, plan: ScorePlan, as_of: date, since: date = date.min, people: int = 1
-) -> tuple[pl.LazyFrame | None, str | None]:
-    """Histogram and version of the latest reference fitted for this plan on or before the date; never a
-    later one, so that a restated date reads what was in force then. (None, None) where there is none, none
-    fitted from `since` on, or the latest has fewer `people`."""
-    fitted = references.filter(
-        pl.col("points_digest") == plan.points_digest,
-        pl.col("effective_from").is_between(since, as_of),
-    )
-    latest = fitted.filter(pl.col("effective_from") == pl.col("effective_from").max()).collect()
-    if latest.is_empty() or latest["persons"].sum() < people:
-        return None, None
-    return latest.lazy().select("points", "persons"), latest["version"][0]

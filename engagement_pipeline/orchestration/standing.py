@@ -1,0 +1,58 @@
+"""How far a score may be relied upon on a date: its guard, and the reference in force.
+
+Here: reading both from the stores. Not here: judging coverage (`core.coverage`) and fitting references
+(`assets.scores`).
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+import polars as pl
+
+from engagement_pipeline.core.coverage import Guard
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.ingestion.coverage import Deliveries, coverage_guard
+from engagement_pipeline.orchestration.workbench import Workbench
+
+
+def guard_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Guard:
+    """Whether the score may be relied upon on the date."""
+    return coverage_guard(bench.catalog, bench.lake, plan.name, as_of)
+
+
+def guards_on(bench: Workbench, plan: ScorePlan, days: Iterable[date]) -> dict[date, Guard]:
+    """Date -> whether the score may be relied upon."""
+    found = Deliveries(bench.catalog, bench.lake)
+    return {day: found.guard(plan.name, day) for day in days}
+
+
+def lacks_reference(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:
+    """Whether a reference could be fitted on the date, and none is there that would be read against: of the
+    plan's present rules, on or before the date, with the window covered."""
+    guard, table = guard_on(bench, plan, as_of), f"references/{plan.name}"
+    if guard.provisional:
+        return False
+    if not bench.lake.exists(table):
+        return True
+    return reference_in_force(bench.lake.scan(table), plan, as_of, guard.covered_from)[1] is None
+
+
+def frozen(plan: ScorePlan) -> bool:
+    """Whether the score is read against a population that stays until it is refitted."""
+    return plan.scale.needs_reference and plan.scale.reference == "frozen"
+
+
+def reference_in_force(
+    references: pl.LazyFrame, plan: ScorePlan, as_of: date, since: date = date.min, people: int = 1
+) -> tuple[pl.LazyFrame | None, str | None]:
+    """Histogram and version of the latest reference fitted for this plan on or before the date; never a
+    later one, so that a restated date reads what was in force then. (None, None) where there is none, none
+    fitted from `since` on, or the latest has fewer `people`."""
+    fitted = references.filter(
+        pl.col("points_digest") == plan.points_digest,
+        pl.col("effective_from").is_between(since, as_of),
+    )
+    latest = fitted.filter(pl.col("effective_from") == pl.col("effective_from").max()).collect()
+    if latest.is_empty() or latest["persons"].sum() < people:
+        return None, None
+    return latest.lazy().select("points", "persons"), latest["version"][0]
