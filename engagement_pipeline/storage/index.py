@@ -61,7 +61,7 @@ def partitions(database: Database, name: str, table: DeltaTable) -> dict[str, Pa
     """Partition -> what it holds at the table's newest version."""
     delta_id, version = str(table.metadata().id), table.version()
     known_to, stored = _load(database, name, delta_id)
-    if known_to == version:
+    if known_to >= version:  # another may have committed since the table was opened
         return stored
     missed = table.history(version - known_to)
     for commit in sorted(missed, key=lambda each: each["version"]):

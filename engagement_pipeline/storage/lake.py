@@ -104,15 +104,16 @@ class Lake:
         Raises TableMissing, and MissingPartitions for one never written, unless `allow_missing`. With
         `version` the table as it was then (a partition first written since is empty, not missing).
         """
+        asked = [] if partitions is None or allow_missing else partitions
+        # Looked up before the table is opened: what is stored by then is in it.
+        stored = self.partitions(table) if asked else {}
         found = self._require(table, version)
-        if partitions is not None and not allow_missing:
-            stored = self.partitions(table)
-            if missing := [key for key in partitions if key not in stored]:
-                some = ", ".join(missing[:3]) + ("…" if len(missing) > 3 else "")
-                raise MissingPartitions(
-                    f"table {table!r} holds nothing yet for {len(missing)} of the {len(partitions)} "
-                    f"partitions asked for ({some}): materialize the asset {table} for them first"
-                )
+        if missing := [key for key in asked if key not in stored]:
+            some = ", ".join(missing[:3]) + ("…" if len(missing) > 3 else "")
+            raise MissingPartitions(
+                f"table {table!r} holds nothing yet for {len(missing)} of the {len(asked)} "
+                f"partitions asked for ({some}): materialize the asset {table} for them first"
+            )
         frame = pl.scan_delta(found)
         columns = found.metadata().partition_columns
         if partitions is None or not columns:

@@ -33,6 +33,28 @@ def test_a_crash_between_commit_and_index_heals(lake: Lake, monkeypatch: pytest.
     assert [infos[key].inputs for key in keys(0, 1)] == [{"events/web": 1}, {"events/web": 2}]
 
 
+def test_a_reader_that_opened_the_table_before_a_commit_sees_what_is_known(lake: Lake) -> None:
+    lake.replace(MEASURES, rows(0), keys(0))
+    opened = DeltaTable(lake.uri(MEASURES.name))
+    lake.replace(MEASURES, rows(1), keys(1))
+    assert list(index.partitions(lake.database, MEASURES.name, opened)) == keys(0, 1)
+
+
+def test_a_partition_that_is_written_while_one_looks_is_read_or_missing(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.replace(MEASURES, rows(0), keys(0))
+    known = Lake.partitions
+
+    def meanwhile(self: Lake, table: str) -> object:
+        monkeypatch.setattr(Lake, "partitions", known)
+        lake.replace(MEASURES, rows(1), keys(1))
+        return known(self, table)
+
+    monkeypatch.setattr(Lake, "partitions", meanwhile)
+    assert lake.scan(MEASURES.name, keys(1)).collect().height == rows(1).height
+
+
 def test_a_lost_database_is_rebuilt(lake: Lake) -> None:
     lake.replace(MEASURES, days(0, 1, 2), keys(0, 1, 2), {"events/web": 1})
     lake.replace(MEASURES, pl.concat([rows(0), rows(1, quantity=2)]), keys(0, 1), {"events/web": 2})
