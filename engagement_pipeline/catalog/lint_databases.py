@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Tokenizer, TokenType
+from sqlglot.tokens import Tokenizer
 
 from engagement_pipeline.catalog.draft import Draft
 from engagement_pipeline.catalog.issues import Issue

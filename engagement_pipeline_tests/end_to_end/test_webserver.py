@@ -87,8 +87,8 @@ def test_sensors_schedules_and_jobs_are_there_and_off_unless_the_project_says_on
     (repository,) = api(AUTOMATION)["repositoriesOrError"]["nodes"]
     sensors = {sensor["name"]: sensor["sensorState"]["status"] for sensor in repository["sensors"]}
     assert sensors == dict.fromkeys(("landed_files", "event_days", "as_of_dates"), "STOPPED")
-    (schedule,) = repository["schedules"]
-    assert (schedule["name"], schedule["scheduleState"]["status"]) == ("daily", "STOPPED")
+    schedules = {each["name"]: each["scheduleState"]["status"] for each in repository["schedules"]}
+    assert schedules == dict.fromkeys(("daily", "erasure", "maintenance"), "STOPPED")
     assert {"landing", "daily", "event_days", "as_of_dates", "campaigns"} <= {
         job["name"] for job in repository["jobs"]
     }
@@ -98,7 +98,7 @@ def test_a_partition_is_materialized_by_the_api(api: GraphQL, shop: CornerShop) 
     run = _launch(api, ["landed/web", "rejected/web", "events/web"], DAY)
     assert run["status"] == "SUCCESS", run
     stored = {"/".join(each["assetKey"]["path"]): each for each in run["assetMaterializations"]}
-    assert stored.keys() == {"landed/web", "rejected/web", "events/web"}
+    assert stored.keys() == {"sources/web", "landed/web", "rejected/web", "events/web"}
     expected = sum(str(row["at"]).startswith(DAY) for row in web_rows())
     entries = stored["events/web"]["metadataEntries"]
     assert {"label": "dagster/row_count", "intValue": expected} in entries

@@ -187,7 +187,10 @@ def test_rows_without_a_watermark_are_counted(remote: Remote) -> None:
     [
         ({"table": "order"}, "there is no table 'order'; did you mean 'orders'"),
         ({"table": "elsewhere.things"}, "there is no table 'elsewhere.things'; .*`schema: elsewhere`"),
-        ({"watermark": "update_at"}, "no column 'update_at', which is to be the watermark; did you mean 'updated_at'"),
+        (
+            {"watermark": "update_at"},
+            "no column 'update_at', which is to be the watermark; did you mean 'updated_at'",
+        ),
         (
             {"query": "select updated_at, id, id as id from orders", "table": None},
             "'id'.* more than once|Duplicate",

@@ -132,7 +132,7 @@ def test_late_data_marks_what_reads_it_and_a_rerun_without_change_nothing(
     assert unsynced(synced) == before
     synced.drop("mail/late.csv", mail([("z1", PEOPLE[5], "open", f"{LAST}T08:00:00Z")]))
     synced.run("landing", only=["landed/mail", "rejected/mail"])
-    assert unsynced(synced) - before == {"events/mail"}
+    assert unsynced(synced) - before == {"events/mail", "source_health"}
     synced.run("event_days", LAST)
     assert unsynced(synced) - before >= points
     assert not {name for name in unsynced(synced) if name.startswith(DATA)}
