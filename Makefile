@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 export DAGSTER_HOME := $(CURDIR)/.engagement/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test ui bench fuzz format clean
+.PHONY: demo test test-slow ui bench fuzz format clean
 
 demo: $(VENV)/installed
 	@$(BIN)/engagement demo
@@ -20,7 +20,10 @@ test: $(VENV)/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "not slow" --durations 15
+
+test-slow: $(VENV)/tested
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slow --durations 15
 
 bench: $(VENV)/tested
 	$(BIN)/python -m engagement_pipeline_tests.benchmarks

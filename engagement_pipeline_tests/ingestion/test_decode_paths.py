@@ -170,7 +170,7 @@ rows = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(rows, min_size=1, max_size=4))
 def test_every_path_reads_what_walking_the_row_finds(some: list[dict[str, object]]) -> None:
     found = decode(pl.Series([json.dumps(row) for row in some]), ORACLE, nested=True)

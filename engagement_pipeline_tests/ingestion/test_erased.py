@@ -237,7 +237,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(rows=ROWS, ids=st.sets(NAMES, min_size=1, max_size=3))
 def test_nobody_who_is_erased_is_left_and_nobody_else_goes(
     rows: list[dict[str, object]], ids: set[str]

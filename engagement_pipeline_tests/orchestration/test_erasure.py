@@ -40,6 +40,8 @@ from engagement_pipeline_tests.orchestration.erasing import (
 )
 from engagement_pipeline_tests.orchestration.scenario import FIRST, LAST, Scenario, mail
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 4, 6, tzinfo=UTC)
 
 

@@ -22,6 +22,8 @@ from engagement_pipeline.orchestration.runs import INSTANCE
 from engagement_pipeline.storage import locks
 from engagement_pipeline_tests.orchestration.scenario import PROJECT, Scenario
 
+pytestmark = pytest.mark.slow
+
 BEGIN = date(2026, 3, 10)
 HISTORY = {
     "project.yaml": PROJECT.replace("2026-03-27", "2026-03-05"),
