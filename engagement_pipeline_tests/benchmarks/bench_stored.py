@@ -73,7 +73,6 @@ def _compare(count: int, buckets: Sequence[int]) -> None:
         events = Path(root) / "events"
 
         def part(name: str, folder: Path, bucket: int = 1) -> Figures:
-            print(f"  … {name}", end="\r", flush=True)
             given = [
                 "--part",
                 name,
@@ -84,7 +83,7 @@ def _compare(count: int, buckets: Sequence[int]) -> None:
                 "--buckets",
                 str(bucket),
             ]
-            found: Figures = in_a_process(__spec__.name, given)
+            found: Figures = in_a_process(name, __spec__.name, given)
             return found
 
         part("events", events)
