@@ -19,6 +19,8 @@ from engagement_pipeline_tests.end_to_end.corner_shop import (
     web_rows,
 )
 
+pytestmark = pytest.mark.slow
+
 MAIL = {"events/mail", "conflicts/mail"}
 MOMENTS: dict[str, set[str]] = {
     "landing": set(),

@@ -16,6 +16,8 @@ from engagement_pipeline.core.measures import ACTIVITY, Measure, daily_measures
 from engagement_pipeline.storage.tables import older
 from engagement_pipeline_tests.ingestion.shop import Shop
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2026, 3, 27)
 """Within the ten days from here the clocks of Berlin change."""
 PLAN = {

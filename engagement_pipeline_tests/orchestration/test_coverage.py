@@ -23,6 +23,8 @@ from engagement_pipeline_tests.orchestration.scenario import (
     mail,
 )
 
+pytestmark = pytest.mark.slow
+
 GONE = DAYS[-2]
 EXPECTING = {
     "sources/mail.yaml": MAIL + "expects: {at_least: 2}\n",

@@ -12,6 +12,8 @@ from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline_tests.object_stores import SECRET, Bucket
 from engagement_pipeline_tests.orchestration.scenario import FIRST, LAST, Scenario, event_log
 
+pytestmark = pytest.mark.slow
+
 DELIVERY = ["received_at", "batch", "row_number"]
 TABLES = ("events/mail", "events/shop", "rejected/mail", "daily_measures", "persons", "scores/reading")
 

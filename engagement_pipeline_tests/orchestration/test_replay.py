@@ -31,6 +31,8 @@ from engagement_pipeline_tests.orchestration.scenario import (
 )
 from engagement_pipeline_tests.orchestration.test_sensors import failed, ranges, tick
 
+pytestmark = pytest.mark.slow
+
 UNKNOWN = [("n1", PEOPLE[0], "bounce", f"{DAYS[4]}T09:00:00Z")]
 
 
