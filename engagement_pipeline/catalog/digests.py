@@ -9,7 +9,7 @@ import json
 from importlib.metadata import version
 
 from engagement_pipeline.catalog.expressions import normalise
-from engagement_pipeline.catalog.specs import Campaign, Catalog, Rule, Score, Segment, Source, Spec
+from engagement_pipeline.catalog.specs import Campaign, Catalog, EventRule, Rule, Score, Segment, Source, Spec
 
 _PROSE = {"goal", "owner", "description"}
 
@@ -67,6 +67,8 @@ def campaign_digest(campaign: Campaign) -> str:
 def _points_of(rule: Rule) -> object:
     apart = {"label", "event", "channel", "where"}
     plain = rule.model_dump(mode="json", exclude=apart, exclude_defaults=True)
+    if not isinstance(rule, EventRule):
+        return [plain]
     return [plain, rule.event_names, rule.channels, rule.where and normalise(rule.where)]
 
 

@@ -17,8 +17,10 @@ from engagement_pipeline.catalog.issues import Issue, did_you_mean, nearest
 from engagement_pipeline.catalog.presets import with_preset
 from engagement_pipeline.catalog.reader import Document, Key, read
 from engagement_pipeline.catalog.specs import (
+    Alert,
     Campaign,
     Event,
+    Outcome,
     Project,
     Score,
     Segment,
@@ -36,6 +38,8 @@ FOLDERS: dict[str, type[Spec]] = {
     "scores": Score,
     "segments": Segment,
     "campaigns": Campaign,
+    "outcomes": Outcome,
+    "alerts": Alert,
 }
 """The folders of a catalog; a file in one declares one definition, its name under the singular."""
 
@@ -71,6 +75,8 @@ class Draft:
     scores: Sequence[Declared[Score]]
     segments: Sequence[Declared[Segment]]
     campaigns: Sequence[Declared[Campaign]]
+    outcomes: Sequence[Declared[Outcome]]
+    alerts: Sequence[Declared[Alert]]
     issues: Sequence[Issue]
 
 
@@ -81,7 +87,7 @@ def read_draft(folder: Path) -> Draft:
             folder.as_posix(), 1, "is no folder; `engagement init DIR` writes a catalog to start from"
         )
         nothing: Declared[Project] = Declared("project", None, Document(missing.file))
-        return Draft(nothing, [], False, [], [], [], [], [missing])
+        return Draft(nothing, [], False, [], [], [], [], [], [], [missing])
     issues: list[Issue] = []
     project_file, project = _read(folder, "project.yaml", Project, issues)
     events_file, plan = _read(folder, "events.yaml", TrackingPlan, issues)

@@ -9,7 +9,7 @@ from engagement_pipeline.catalog.draft import Declared, Draft
 from engagement_pipeline.catalog.expressions import ExpressionError, parse
 from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.namespaces import CANONICAL, columns_of_events, columns_of_people
-from engagement_pipeline.catalog.specs import Band, Event, PropertyType, Rule, Score, Spec
+from engagement_pipeline.catalog.specs import Band, Event, EventRule, PropertyType, Score, Spec
 
 LARGEST = 2**63 - 1
 ADVISED = (1, 10)
@@ -76,7 +76,7 @@ def factors_fit(draft: Draft) -> Iterator[Issue]:
             )
 
 
-def _billionths(rule: Rule) -> int:
+def _billionths(rule: EventRule) -> int:
     return math.floor(abs(rule.weight) * 1_000_000_000 + 0.5) * rule.exact_per.denominator
 
 
@@ -233,10 +233,11 @@ def hidden(draft: Draft) -> tuple[str, ...]:
     return ("profile.",) if any(source.spec is None for source in draft.sources) else ()
 
 
-def _rules(draft: Draft) -> Iterator[tuple[Declared[Score], int, Rule]]:
+def _rules(draft: Draft) -> Iterator[tuple[Declared[Score], int, EventRule]]:
     for score in draft.scores:
         for index, rule in enumerate(score.spec.rules if score.spec else ()):
-            yield score, index, rule
+            if isinstance(rule, EventRule):
+                yield score, index, rule
 
 
 RULES = (

@@ -31,13 +31,17 @@ def load_catalog(folder: Path) -> Catalog:
         raise CatalogError(errors)
     order, _ = in_order(segment_needs(draft))
     segments = _by_name(draft.segments)
+    scores = _by_name(draft.scores)
+    ranked, _ = in_order({name: [part.score for part in score.part_rules] for name, score in scores.items()})
     return Catalog(
         project=_spec(draft.project),
         events=_by_name(draft.events),
         sources=_by_name(draft.sources),
-        scores=_by_name(draft.scores),
+        scores={name: scores[name] for name in ranked},
         segments={name: segments[name] for name in order},
         campaigns=_by_name(draft.campaigns),
+        outcomes=_by_name(draft.outcomes),
+        alerts=_by_name(draft.alerts),
     )
 
 

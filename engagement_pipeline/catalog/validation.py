@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from engagement_pipeline.catalog.issues import Issue, did_you_mean, nearest
 from engagement_pipeline.catalog.reader import Document, Key
-from engagement_pipeline.catalog.specs import Name, Owner
+from engagement_pipeline.catalog.specs import AttributeRule, EventRule, Name, Owner, PartRule
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -64,9 +64,11 @@ def _issues(model: type[BaseModel], document: Document, errors: list[ErrorDetail
 
 _FORM = re.compile(r"[A-Z]|list\[|literal\[|constrained")
 """How pydantic names a form: the model, or the type."""
+_CHOSEN = frozenset(form.__name__ for form in (EventRule, AttributeRule, PartRule))
+"""Forms that a key gives away: only their own errors are reported."""
 _KEY_ERRORS = ("missing", "extra_forbidden")
 _FORMS = {
-    "decay": "none, {half_life: 30d} or {linear: 30d}",
+    "decay": "none, {half_life: 30d}, {linear: 30d} or {s_curve: 30d}",
     "event": "the name of an event, or a list of them",
     "channel": "a channel, or a list of them",
 }
@@ -79,6 +81,8 @@ def _fork(document: Document, error: ErrorDetails) -> tuple[Key, str]:
     for part in loc:
         if (*key, part) in document.lines:
             key = (*key, part)
+        elif part in _CHOSEN:
+            continue
         elif isinstance(part, str):  # a number is the place in a list of one, which was not written as one
             return key, part if _FORM.match(part) else ""
     return key, ""

@@ -5,10 +5,8 @@ Here: integer factors by age in days. Not here: applying them (`points`).
 
 import math
 
-from engagement_pipeline.catalog.specs import HalfLife, Linear
+from engagement_pipeline.catalog.specs import Decay, HalfLife, Linear, SCurve
 from engagement_pipeline.core.exact import BILLIONTH
-
-Decay = str | HalfLife | Linear
 
 
 def share(decay: Decay, age: int) -> float:
@@ -17,6 +15,8 @@ def share(decay: Decay, age: int) -> float:
         return float(0.5 ** (age / decay.half_life))
     if isinstance(decay, Linear):
         return max(0.0, 1 - age / decay.linear)
+    if isinstance(decay, SCurve):
+        return max(0.0, (1 + math.cos(math.pi * min(1.0, age / (2 * decay.s_curve)))) / 2)
     return 1.0
 
 

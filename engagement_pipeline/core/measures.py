@@ -14,7 +14,7 @@ import polars as pl
 
 from engagement_pipeline.catalog.expressions import Condition, parse
 from engagement_pipeline.catalog.namespaces import event_columns
-from engagement_pipeline.catalog.specs import Catalog, Rule
+from engagement_pipeline.catalog.specs import Catalog, EventRule
 from engagement_pipeline.core.exact import in_hundredths
 from engagement_pipeline.core.frames import DAILY_MEASURES
 
@@ -39,7 +39,7 @@ ACTIVITY = Measure(id="activity", events=())
 """Every event of a person, whoever or whatever caused it: who is known, and since when."""
 
 
-def measure_of(rule: Rule, catalog: Catalog) -> Measure:
+def measure_of(rule: EventRule, catalog: Catalog) -> Measure:
     """The measure a rule reads. Its id is the same for equal conditions, however they were spelt."""
     events, channels = rule.event_names, rule.channels
     where = None if rule.where is None else parse(rule.where, event_columns(catalog, events))
@@ -59,7 +59,7 @@ def measure_of(rule: Rule, catalog: Catalog) -> Measure:
 def measures_of(catalog: Catalog) -> dict[str, Measure]:
     """Every distinct measure of the catalog's scores by id, `ACTIVITY` first, then sorted by id; with those
     that count machine events alone (`shadow_of`), where a source says of any event that a machine did it."""
-    found = [measure_of(rule, catalog) for score in catalog.scores.values() for rule in score.rules]
+    found = [measure_of(rule, catalog) for score in catalog.scores.values() for rule in score.event_rules]
     if knows_machines(catalog):
         found += [shadow_of(measure) for measure in found if measure.machine == "include"]
     return {ACTIVITY.id: ACTIVITY, **dict(sorted((measure.id, measure) for measure in found))}

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from engagement_pipeline.catalog.digests import points_digest, score_digest
 from engagement_pipeline.catalog.expressions import Condition, parse
 from engagement_pipeline.catalog.namespaces import profile_columns
-from engagement_pipeline.catalog.specs import Band, Catalog, Rule, Scale, Score
-from engagement_pipeline.core.decay import Decay, factors
+from engagement_pipeline.catalog.specs import Band, Catalog, Decay, EventRule, Scale, Score
+from engagement_pipeline.core.decay import factors
 from engagement_pipeline.core.exact import BILLIONTH, INT64_MAX
 from engagement_pipeline.core.frames import HUNDREDTHS, POINT
 from engagement_pipeline.core.measures import measure_of
@@ -64,13 +64,13 @@ class ScorePlan:
 
 def plan_score(score: Score, catalog: Catalog) -> ScorePlan:
     """Compile one score of a checked catalog. Raises ValueError where a weight leaves 64 bits."""
-    names = _keys(score.rules)
+    names = _keys(score.event_rules)
     return ScorePlan(
         name=score.score,
         window=score.window,
         rules=tuple(
             _compile(score.score, name, rule, score.decay, score.window, catalog)
-            for name, rule in zip(names, score.rules, strict=True)
+            for name, rule in zip(names, score.event_rules, strict=True)
         ),
         points_digest=points_digest(score),
         definition=score_digest(score),
@@ -85,7 +85,9 @@ def plan_scores(catalog: Catalog) -> dict[str, ScorePlan]:
     return {name: plan_score(score, catalog) for name, score in catalog.scores.items()}
 
 
-def _compile(score: str, key: str, rule: Rule, decay: Decay, window: int, catalog: Catalog) -> CompiledRule:
+def _compile(
+    score: str, key: str, rule: EventRule, decay: Decay, window: int, catalog: Catalog
+) -> CompiledRule:
     # `per` divides once, at the end and exactly, instead of rounding every factor.
     per = rule.exact_per
     unit = 1 if rule.per is None else HUNDREDTHS
@@ -98,13 +100,13 @@ def _compile(score: str, key: str, rule: Rule, decay: Decay, window: int, catalo
         measure=measure_of(rule, catalog).id,
         factors=by_age,
         undecayed=undecayed,
-        cap=None if rule.cap is None else rule.cap.per_day * unit,
+        cap=None if rule.cap is None or rule.cap.per_day is None else rule.cap.per_day * unit,
         divisor=BILLIONTH // POINT * unit * per.numerator,
         counts=rule.per is None,
     )
 
 
-def _keys(rules: list[Rule]) -> list[str]:
+def _keys(rules: list[EventRule]) -> list[str]:
     """A readable name for each rule; later ones of the same name get a number."""
     taken: list[str] = []
     for rule in rules:
@@ -116,7 +118,7 @@ def _keys(rules: list[Rule]) -> list[str]:
     return taken
 
 
-def _name(rule: Rule) -> str:
+def _name(rule: EventRule) -> str:
     if rule.label is not None:
         return rule.label
     name = " or ".join(rule.event_names)

@@ -21,7 +21,7 @@ def delivered(source: Source, lake: Lake) -> Delivered:
 
 def needed_by(score: Score, catalog: Catalog) -> list[str]:
     """The sources that feed any event of the score's rules, as far as they say what they bring."""
-    events = {name for rule in score.rules for name in rule.event_names}
+    events = {name for rule in score.event_rules for name in rule.event_names}
     return [name for name, source in catalog.sources.items() if source.feeds & events]
 
 

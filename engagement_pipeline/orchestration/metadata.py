@@ -13,11 +13,11 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import (
     Campaign,
+    EventRule,
     HalfLife,
     Linear,
     Origin,
     Rates,
-    Rule,
     Score,
     Segment,
     Source,
@@ -84,7 +84,7 @@ def score_definition(score: Score) -> dict[str, Any]:
                 rule.cap.per_day if rule.cap else "",
                 "excluded" if rule.machine == "exclude" else "",
             )
-            for rule in score.rules
+            for rule in score.event_rules
         ),
     )
     bands = markdown_table(
@@ -233,7 +233,7 @@ def _edge(value: float | None) -> str:
     return "no bound" if value is None else f"{value:g}"
 
 
-def _quantity(rule: Rule) -> str:
+def _quantity(rule: EventRule) -> str:
     return "count" if rule.per is None else f"value, per {rule.per:g}"
 
 

@@ -74,14 +74,17 @@ def test_a_missing_folder(tmp_path: Path) -> None:
     [
         (
             "score/x.yaml",
-            "is not read; the folders are sources, scores, segments, campaigns; did you mean 'scores'?",
+            (
+                "is not read; the folders are sources, scores, segments, campaigns, outcomes, alerts; "
+                "did you mean 'scores'?"
+            ),
         ),
         ("scores/old/x.yml", "is not read; definitions stand directly in scores/"),
         (
             "event.yaml",
             (
                 "is not read; a catalog has project.yaml, events.yaml and the folders "
-                "sources, scores, segments, campaigns"
+                "sources, scores, segments, campaigns, outcomes, alerts"
             ),
         ),
     ],

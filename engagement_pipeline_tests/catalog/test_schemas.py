@@ -21,7 +21,7 @@ def test_the_files_are_fresh() -> None:
 
 def test_they_are_written_where_asked(tmp_path: Path) -> None:
     write_schemas(tmp_path / "new")
-    kinds = {"project", "events", "source", "score", "segment", "campaign"}
+    kinds = {"project", "events", "source", "score", "segment", "campaign", "outcome", "alert"}
     assert {path.stem for path in (tmp_path / "new").iterdir()} == kinds
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from engagement_pipeline.catalog.specs import HalfLife, Linear, Rule, Score
+from engagement_pipeline.catalog.specs import EventRule, HalfLife, Linear, Score
 
 
 def points(score: Score, events: list[dict[str, Any]], as_of: date) -> dict[str, list[dict[str, Any]]]:
@@ -23,7 +23,7 @@ def points(score: Score, events: list[dict[str, Any]], as_of: date) -> dict[str,
 
 
 def _contribution(
-    score: Score, rule: Rule, person: str, events: list[dict[str, Any]], as_of: date
+    score: Score, rule: EventRule, person: str, events: list[dict[str, Any]], as_of: date
 ) -> dict[str, int] | None:
     by_age: dict[int, int] = {}
     for event in events:
@@ -49,7 +49,7 @@ def _contribution(
     }
 
 
-def _matches(rule: Rule, event: dict[str, Any]) -> bool:
+def _matches(rule: EventRule, event: dict[str, Any]) -> bool:
     names = [rule.event] if isinstance(rule.event, str) else rule.event
     machine = rule.machine == "exclude" and event["is_machine"]
     condition = rule.where is None or event["category"] == "a"  # the one condition these tests use

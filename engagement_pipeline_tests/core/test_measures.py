@@ -4,14 +4,14 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from engagement_pipeline.catalog.specs import Rule
+from engagement_pipeline.catalog.specs import EventRule
 from engagement_pipeline.core.frames import DAILY_MEASURES
 from engagement_pipeline.core.measures import ACTIVITY, daily_measures, measure_of, measures_of
 from engagement_pipeline_tests.core.build import AS_OF, ago, catalog, events, score
 
 
 def measure(**rule):
-    return measure_of(Rule.model_validate({"weight": 1, **rule}), catalog())
+    return measure_of(EventRule.model_validate({"weight": 1, **rule}), catalog())
 
 
 def quantities(frame, *measures):

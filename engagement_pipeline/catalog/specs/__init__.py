@@ -5,6 +5,7 @@ Not here: reading YAML (`reader`), checks across files (`lint`), conditions (`ex
 definition computes (`core`).
 """
 
+from engagement_pipeline.catalog.specs.alerts import Alert
 from engagement_pipeline.catalog.specs.base import (
     Channel,
     Days,
@@ -18,8 +19,8 @@ from engagement_pipeline.catalog.specs.base import (
 from engagement_pipeline.catalog.specs.campaigns import (
     Audience,
     Campaign,
+    CampaignOutcome,
     FilesDestination,
-    Outcome,
     Segment,
     Variant,
 )
@@ -36,25 +37,44 @@ from engagement_pipeline.catalog.specs.mappings import (
     ProfileMapping,
     Rates,
 )
+from engagement_pipeline.catalog.specs.outcomes import Outcome
 from engagement_pipeline.catalog.specs.project import Automation, Engine, Limits, Project
-from engagement_pipeline.catalog.specs.scores import Band, Cap, HalfLife, Linear, Rule, Scale, Score
+from engagement_pipeline.catalog.specs.rules import (
+    AttributeRule,
+    Cap,
+    Decay,
+    EventRule,
+    HalfLife,
+    Linear,
+    PartRule,
+    Rate,
+    Rule,
+    SCurve,
+)
+from engagement_pipeline.catalog.specs.scales import Band, Scale
+from engagement_pipeline.catalog.specs.scores import Score
 from engagement_pipeline.catalog.specs.sources import Event, Source, TrackingPlan
 
 __all__ = [
+    "Alert",
     "AliasMapping",
+    "AttributeRule",
     "Audience",
     "Automation",
     "Band",
     "Campaign",
+    "CampaignOutcome",
     "Cap",
     "Catalog",
     "Channel",
     "CsvOptions",
     "DatabaseRows",
     "Days",
+    "Decay",
     "Engine",
     "Event",
     "EventMapping",
+    "EventRule",
     "Expects",
     "FilesDestination",
     "Format",
@@ -69,11 +89,14 @@ __all__ = [
     "Origin",
     "Outcome",
     "Owner",
+    "PartRule",
     "ProfileMapping",
     "Project",
     "PropertyType",
+    "Rate",
     "Rates",
     "Rule",
+    "SCurve",
     "Scale",
     "Score",
     "Segment",
@@ -93,9 +116,12 @@ class Catalog(Spec):
     events: dict[Name, Event]
     sources: dict[Name, Source]
     scores: dict[Name, Score]
+    """In dependency order: a composite stands after its parts."""
     segments: dict[Name, Segment]
     """In dependency order: a segment stands after those it names."""
     campaigns: dict[Name, Campaign]
+    outcomes: dict[Name, Outcome] = {}
+    alerts: dict[Name, Alert] = {}
 
     @property
     def properties(self) -> dict[str, PropertyType]:

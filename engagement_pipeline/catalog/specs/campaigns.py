@@ -46,7 +46,7 @@ class Variant(Spec):
         return self.name or self.message
 
 
-class Outcome(Spec):
+class CampaignOutcome(Spec):
     """The event a campaign is judged by."""
 
     event: Name
@@ -74,5 +74,5 @@ class Campaign(Spec):
     channel: Channel
     variants: Annotated[list[Variant], Field(min_length=1)]
     holdout: Share = 0.0
-    outcome: Outcome | None = None
+    outcome: CampaignOutcome | None = None
     destinations: list[FilesDestination] = []
