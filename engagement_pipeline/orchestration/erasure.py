@@ -24,9 +24,9 @@ from engagement_pipeline.delivery.withdrawal import withdraw
 from engagement_pipeline.ingestion.erased import change_of
 from engagement_pipeline.ingestion.landing import listing
 from engagement_pipeline.ingestion.naming import Names, telling
-from engagement_pipeline.orchestration.assets.measures import COVERAGE, MEASURES, event_sources, events_digest
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.held import held_on, noted
+from engagement_pipeline.orchestration.measured import COVERAGE, MEASURES, event_sources, events_digest
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage import erasures
 from engagement_pipeline.storage.deliveries import DELIVERIES

@@ -14,7 +14,7 @@ import polars as pl
 from engagement_pipeline.core import consents, people
 from engagement_pipeline.core.frames import HELD
 from engagement_pipeline.core.identity import known_on
-from engagement_pipeline.orchestration.assets.measures import event_sources
+from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.workbench import Workbench
 
 _ON: Mapping[str, Callable[[pl.LazyFrame, date], pl.LazyFrame]] = {

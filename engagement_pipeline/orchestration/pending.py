@@ -18,11 +18,11 @@ from engagement_pipeline.core.measures import SHADOW, shadows_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.segments import plan_segment
 from engagement_pipeline.ingestion.coverage import Deliveries
-from engagement_pipeline.orchestration.assets.measures import covered, event_sources
 from engagement_pipeline.orchestration.assets.people import consent_reads, people_inputs
-from engagement_pipeline.orchestration.assets.scores import asked_of
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
+from engagement_pipeline.orchestration.measured import covered, event_sources
+from engagement_pipeline.orchestration.scoring import asked_of
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import SHOWN_AS, current
 from engagement_pipeline.storage.deliveries import delivered

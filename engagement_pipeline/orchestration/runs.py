@@ -19,11 +19,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engagement_pipeline.catalog.specs import Catalog, Project
 from engagement_pipeline.orchestration.assets.health import HEALTH
-from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.standing import frozen, lacks_reference
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.summary import summary

@@ -20,11 +20,11 @@ from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.ingestion.landing import unknown_files
 from engagement_pipeline.ingestion.people import people_tables
 from engagement_pipeline.ingestion.places import Unusable
-from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.jobs import Jobs
 from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.pending import due_as_of_dates, due_campaigns, due_event_days
 from engagement_pipeline.orchestration.run_requests import TRIES, busy, requests, requests_of_days, runs_of
 from engagement_pipeline.orchestration.workbench import Workbench

@@ -22,7 +22,8 @@ from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.core import people
 from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.core.points import check_points
-from engagement_pipeline.orchestration.assets.measures import (
+from engagement_pipeline.orchestration.assets.people import persons_rows
+from engagement_pipeline.orchestration.measured import (
     COVERAGE,
     MEASURES,
     compute,
@@ -31,9 +32,8 @@ from engagement_pipeline.orchestration.assets.measures import (
     events_versions,
     plan_work,
 )
-from engagement_pipeline.orchestration.assets.people import persons_rows
-from engagement_pipeline.orchestration.assets.scores import points_rows, scores_rows, window_tables
 from engagement_pipeline.orchestration.preview import in_ranges
+from engagement_pipeline.orchestration.scoring import points_rows, scores_rows, window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline_tests.benchmarks import contenders

@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engagement_pipeline.core.points import PointsOverflow, check_points
+from engagement_pipeline.orchestration import scoring
 from engagement_pipeline.orchestration.assets import measures, people, scores
 from engagement_pipeline_tests.orchestration.scenario import (
     DAYS,
@@ -50,12 +51,12 @@ def test_rows_that_break_an_invariant_are_not_stored(
 def test_a_broken_contract_is_said_with_its_sample_or_without(
     copied: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = scores.attach
+    whole = scoring.attach
 
     def no_band(*args: object) -> pl.LazyFrame:
         return whole(*args).with_columns(band=pl.lit("nowhere"))
 
-    monkeypatch.setattr(scores, "attach", no_band)
+    monkeypatch.setattr(scoring, "attach", no_band)
     said = []
     for samples in ("true", "false"):
         copied.write("project.yaml", PROJECT + f"samples_in_metadata: {samples}\n")
@@ -85,7 +86,7 @@ def test_a_slow_step_is_refused_by_the_version_that_it_loaded(
     copied: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole run: while points are computed from what was loaded, another run commits newer ones."""
-    whole, day = scores.check_coverage, DAYS[-1]
+    whole, day = scoring.check_coverage, DAYS[-1]
     copied.drop("mail/more.csv", mail([("x1", PEOPLE[3], "click", f"{day}T08:00:00Z")]))
     copied.run("landing", only=["landed/mail", "rejected/mail"])
     quick: list[bool] = []
@@ -99,7 +100,7 @@ def test_a_slow_step_is_refused_by_the_version_that_it_loaded(
             other.run("as_of_dates", day, only=["points/reading"])
             other.close()
 
-    monkeypatch.setattr(scores, "check_coverage", meanwhile)
+    monkeypatch.setattr(scoring, "check_coverage", meanwhile)
     result = copied.run("as_of_dates", day, only=["points/reading"], ok=False)
     assert "would have replaced newer data by older" in failures(result)["points__reading"]
     assert copied.table("points/reading", day).filter(person_id=PEOPLE[3])["points"][0] == 70_000 + 50_000

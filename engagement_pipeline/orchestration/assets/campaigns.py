@@ -14,10 +14,11 @@ from engagement_pipeline.catalog.specs import Campaign
 from engagement_pipeline.core.audiences import CampaignPlan, decide, plan_campaign, waterfall
 from engagement_pipeline.delivery.files import deliver_files
 from engagement_pipeline.orchestration.assets.people import consent_reads
-from engagement_pipeline.orchestration.assets.segments import facts_on, reads_of
+from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.assets.table import Frames, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_audience
 from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.known import facts_on
 from engagement_pipeline.orchestration.metadata import campaign_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import in_ranges

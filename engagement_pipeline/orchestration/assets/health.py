@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 
-from engagement_pipeline.orchestration.assets.measures import event_sources
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table, picture
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.health import Health, health

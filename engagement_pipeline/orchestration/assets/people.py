@@ -14,13 +14,14 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core import consents, people
-from engagement_pipeline.core.frames import ALIASES, CONSENTS, event_schema
+from engagement_pipeline.core.frames import event_schema
 from engagement_pipeline.core.identity import identities
 from engagement_pipeline.core.measures import ACTIVITY
 from engagement_pipeline.ingestion.people import snapshots_of, statements_of
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_aliases, describe_consents, describe_persons
 from engagement_pipeline.orchestration.held import note_held
+from engagement_pipeline.orchestration.known import stored_aliases
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
@@ -60,27 +61,6 @@ def consent_reads(catalog: Catalog, columns: frozenset[str]) -> tuple[Reads, ...
     """What conditions with these columns read of consents."""
     asked = any(column.partition(".")[0] in consents.PARTS for column in columns)
     return (Reads("consents", optional=True),) if asked and catalog.has_consents else ()
-
-
-def people_on(
-    catalog: Catalog, frames: Mapping[str, pl.LazyFrame], columns: frozenset[str], day: date
-) -> pl.LazyFrame:
-    """Everyone known on a day, with the columns of consent that are asked for. frames: `persons`, and
-    `consents` where there is such a table."""
-    said = frames.get("consents", CONSENTS.to_frame().lazy())
-    return consents.with_consents(
-        people.as_of(frames["persons"], day),
-        consents.held(said, day),
-        columns,
-        catalog.project.people.opt_in_needed,
-    )
-
-
-def stored_aliases(bench: Workbench) -> pl.LazyFrame:
-    """`frames.ALIASES`; empty where nobody ever said who is who."""
-    if bench.catalog.has_aliases and bench.lake.exists("aliases"):
-        return bench.lake.scan("aliases")
-    return ALIASES.to_frame().lazy()
 
 
 def _persons(bench: Workbench) -> dg.AssetsDefinition:

@@ -1,30 +1,21 @@
 """Three assets per score: its points, the reference a relative scale is read against, the score itself.
 
-Here: which tables they read over which days, and which reference is in force. Not here: the arithmetic
-(`core`).
+Here: which tables they are made from and what their pages say. Not here: their rows (`scoring`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
-from functools import partial
+from collections.abc import Iterator
+from datetime import date
 
 import dagster as dg
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Score
-from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.frames import REFERENCES
-from engagement_pipeline.core.identity import stitched
-from engagement_pipeline.core.measures import shadows_of
-from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
-from engagement_pipeline.core.scores import TRUSTED, attach, standing
-from engagement_pipeline.core.unverified import Unverified, by_day, unverified
-from engagement_pipeline.engines.window import Window
-from engagement_pipeline.orchestration.assets.measures import MEASURES, covered
-from engagement_pipeline.orchestration.assets.people import consent_reads, people_on, stored_aliases
+from engagement_pipeline.core.scores import standing
+from engagement_pipeline.orchestration.assets.people import consent_reads
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import (
     describe_fit,
@@ -34,25 +25,22 @@ from engagement_pipeline.orchestration.describe import (
     describe_scores,
     describe_unverified,
 )
+from engagement_pipeline.orchestration.known import people_on
+from engagement_pipeline.orchestration.measured import MEASURES
 from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import lookback
-from engagement_pipeline.orchestration.standing import frozen, guard_on, guards_on, reference_in_force
+from engagement_pipeline.orchestration.scoring import (
+    asked_of,
+    check_digest,
+    points_rows,
+    scores_rows,
+    unverified_on,
+    window_tables,
+)
+from engagement_pipeline.orchestration.standing import frozen, guard_on, guards_on
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import TableMissing
-
-
-def window_tables(bench: Workbench) -> tuple[str, ...]:
-    """What points are made from: their versions go into the commit."""
-    return (MEASURES, "aliases") if bench.catalog.has_aliases else (MEASURES,)
-
-
-class MeasuresMissing(Exception):  # noqa: N818  the words are what the reader sees
-    """Measures that a score needs were not computed for days in its window."""
-
-
-class PointsOutdated(Exception):  # noqa: N818
-    """Stored points belong to another version of the definition."""
 
 
 def score_assets(score: Score, plan: ScorePlan, bench: Workbench) -> list[dg.AssetsDefinition]:
@@ -176,118 +164,3 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
         ),
         bench,
     )
-
-
-def points_rows(
-    bench: Workbench, plan: ScorePlan, days: Sequence[date], made: Iterable[str] = ()
-) -> Iterator[pl.DataFrame]:
-    """`frames.POINTS` of the dates, in parts; see `check_coverage` for what is refused. made: the tables that
-    the run makes, whose points of one date share their reading and sums."""
-    run = [each for each in bench.plans.values() if f"points/{each.name}" in made]
-    for as_of in days:
-        # Taken before reading, so that nothing is kept under a newer version than was read.
-        key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
-        rows = window_rows(bench, [plan], as_of)
-        check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
-        if len(days) > 1:  # a step makes all dates before the next step makes any: too much to keep
-            windows: Iterable[Window] = bench.engine.windows(rows, [plan], as_of)
-        else:
-            windows = bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
-        for window in windows:
-            yield window.points(plan)
-
-
-def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified | None:
-    """How much of the score rests on machine events, as far as that is measured."""
-    project = bench.catalog.project
-    first = as_of - timedelta(days=max(each.window for each in bench.plans.values()) - 1)
-
-    def compute() -> pl.DataFrame:
-        within = pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of))
-        return by_day(bench.lake.scan(MEASURES).filter(within)).collect()
-
-    totals = bench.totals.rows((as_of, bench.lake.version(MEASURES)), compute).lazy()
-    return unverified(totals, covered(bench), plan, shadows_of(bench.catalog), project.start_date, as_of)
-
-
-def window_rows(
-    bench: Workbench, plans: Sequence[ScorePlan], as_of: date, *, allow_missing: bool = False
-) -> pl.LazyFrame:
-    """`frames.DAILY_MEASURES` of the longest window of the plans, by person as known on the date: the one way
-    from what is stored to points. What it reads is named in `window_tables`."""
-    first = max(
-        bench.catalog.project.start_date, as_of - timedelta(days=max(plan.window for plan in plans) - 1)
-    )
-    days = [first + timedelta(days=age) for age in range((as_of - first).days + 1)]
-    rows = bench.lake.scan(MEASURES, [day.isoformat() for day in days], allow_missing=allow_missing)
-    needed = sorted({measure for plan in plans for measure in plan.measures})
-    return stitched(rows, stored_aliases(bench), as_of, needed)
-
-
-def _windows(bench: Workbench, as_of: date, plans: Sequence[ScorePlan]) -> Iterable[Window]:
-    # Days that only another plan's longer window has may be missing: its own step refuses them.
-    return bench.engine.windows(window_rows(bench, plans, as_of, allow_missing=True), plans, as_of)
-
-
-def scores_rows(
-    plan: ScorePlan,
-    points: pl.LazyFrame,
-    people: Callable[[date], pl.LazyFrame],
-    references: pl.LazyFrame | None,
-    days: Sequence[date],
-    guards: Mapping[date, Guard] | None = None,
-    reference_people: int = 1,
-) -> Iterator[pl.DataFrame]:
-    """`frames.SCORES`, date by date. people: see `people_on`. references: needed for a frozen relative scale
-    only. guards: by date, see `guard_on`; nothing is held back without. reference_people: see `Limits`."""
-    facts = sorted(column.removeprefix("profile.") for column in asked_of(plan))
-    for as_of in days:
-        stored = (
-            points.filter(pl.col("as_of") == as_of).select("person_id", "points", "points_digest").collect()
-        )
-        check_digest(stored.lazy(), plan, as_of)
-        guard = (guards or {}).get(as_of, TRUSTED)
-        histogram, in_force = None, None
-        if references is not None and frozen(plan):
-            since = guard.covered_from
-            histogram, in_force = reference_in_force(references, plan, as_of, since, reference_people)
-        known = people(as_of).select("person_id", *facts).collect()
-        # In order both are merged, in half of the time that joining them by hashes took.
-        given, everyone = (ascending(frame, "person_id").lazy() for frame in (stored, known))
-        yield attach(given, everyone, plan, as_of, histogram, in_force, guard).collect()
-
-
-def asked_of(plan: ScorePlan) -> frozenset[str]:
-    """The facts about people that a score reads."""
-    return frozenset() if plan.applies_to is None else plan.applies_to.columns
-
-
-def check_coverage(coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date) -> None:
-    """Raises MeasuresMissing unless every measure of the plan was computed for every day of its window that
-    lies in the project. A day without rows means nobody did anything only when it was computed."""
-    first = max(start, as_of - timedelta(days=plan.window - 1))
-    wanted = pl.LazyFrame({"event_date": pl.date_range(first, as_of, eager=True)}).join(
-        pl.LazyFrame({"measure": sorted(plan.measures)}), how="cross"
-    )
-    missing = wanted.join(coverage, on=["event_date", "measure"], how="anti").sort("event_date").collect()
-    if not missing.is_empty():
-        days: Sequence[date] = missing["event_date"].unique(maintain_order=True).to_list()
-        raise MeasuresMissing(
-            f"score {plan.name} on {as_of} needs {missing['measure'].n_unique()} measure(s) on {len(days)} "
-            f"day(s) for which they were not computed, such as {missing['measure'][0]!r} on {days[0]}. "
-            f"Materialize daily_measures from {days[0]} to {days[-1]} (only what is missing is computed), "
-            "then this again."
-        )
-
-
-def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:
-    """Raises PointsOutdated where the stored points were computed by other rules than the plan's."""
-    found = points.select(
-        pl.col("points_digest").filter(pl.col("points_digest") != plan.points_digest).first()
-    )
-    other = found.collect().item()
-    if other is not None:
-        raise PointsOutdated(
-            f"points/{plan.name} on {as_of} were computed by version {other} of the definition, which is now "
-            f"{plan.points_digest}. Materialize points/{plan.name} for {as_of}, then this again."
-        )

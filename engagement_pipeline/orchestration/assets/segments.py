@@ -8,12 +8,13 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Catalog, Segment
-from engagement_pipeline.core.facts import SCORE_PARTS, facts
+from engagement_pipeline.catalog.specs import Segment
+from engagement_pipeline.core.facts import SCORE_PARTS
 from engagement_pipeline.core.segments import members, plan_segment
-from engagement_pipeline.orchestration.assets.people import consent_reads, people_on
+from engagement_pipeline.orchestration.assets.people import consent_reads
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_segment
+from engagement_pipeline.orchestration.known import facts_on
 from engagement_pipeline.orchestration.metadata import segment_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.workbench import Workbench
@@ -54,21 +55,6 @@ def reads_of(columns: frozenset[str]) -> tuple[Reads, ...]:
     """The tables that fill the columns of a condition, `persons` always: everyone known is judged."""
     tables = {table for column in columns if (table := _table(column)) is not None}
     return (Reads("persons"), *(Reads(table) for table in sorted(tables)))
-
-
-def facts_on(catalog: Catalog, frames: Frames, columns: frozenset[str], day: date) -> pl.LazyFrame:
-    """What a condition reads on one as-of date."""
-    today = {name: frame.filter(pl.col("as_of") == day) for name, frame in frames.items() if "/" in name}
-    return facts(
-        people_on(catalog, frames, columns, day),
-        columns,
-        {name.removeprefix("scores/"): frame for name, frame in today.items() if name.startswith("scores/")},
-        {
-            name.removeprefix("segments/"): frame
-            for name, frame in today.items()
-            if name.startswith("segments/")
-        },
-    )
 
 
 def _table(column: str) -> str | None:
