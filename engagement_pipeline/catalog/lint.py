@@ -12,6 +12,7 @@ from engagement_pipeline.catalog import (
     lint_databases,
     lint_machine,
     lint_mappings,
+    lint_outcomes,
     lint_people,
     lint_places,
     lint_plan,
@@ -29,6 +30,7 @@ RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
     *lint_mappings.RULES,
     *lint_scores.RULES,
     *lint_people.RULES,
+    *lint_outcomes.RULES,
 )
 
 
