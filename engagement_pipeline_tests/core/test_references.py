@@ -1,9 +1,10 @@
 import random
 
+import numpy as np
 import polars as pl
 import pytest
 
-from engagement_pipeline.core.references import HISTOGRAM, fit, ranks, version
+from engagement_pipeline.core.references import HISTOGRAM, fit, percentile, ranks, version
 
 
 def histogram(**persons):
@@ -72,3 +73,25 @@ def test_ranks_are_exact_and_never_fall_with_points(seed):
         below, equal = sum(p < points for p in population), population.count(points)
         assert rank == (2 * below + equal) / (2 * len(population))
     assert [found[p] for p in sorted(found)] == sorted(found.values())
+
+
+def percentile_of(population, percent):
+    reference = pl.LazyFrame({"points": sorted(population)}, schema={"points": pl.Int64})
+    counted = reference.group_by("points").agg(persons=pl.len().cast(pl.Int64)).sort("points")
+    return counted.select(percentile(percent)).collect().item()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("percent", [0.5, 10, 33.3, 50, 90, 99, 100])
+def test_a_percentile_is_that_of_spreadsheets(seed, percent):
+    rng = random.Random(seed)
+    population = [rng.randrange(-20, 50) * 10_000 for _ in range(rng.randrange(1, 40))]
+    expected = float(np.percentile(population, percent))
+    assert percentile_of(population, percent) == pytest.approx(expected, abs=0.5)
+
+
+def test_a_percentile_of_one_of_nobody_and_of_extremes():
+    assert percentile_of([7], 90) == 7
+    assert percentile_of([], 90) is None
+    assert percentile_of([-(2**63), 2**63 - 1], 50) == 0, "the distance leaves 64 bits"
+    assert percentile_of([3, 9, 2**62], 100) == 2**62

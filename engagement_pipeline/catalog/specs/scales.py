@@ -9,36 +9,75 @@ from pydantic import ConfigDict, Field, model_validator
 
 from engagement_pipeline.catalog.specs.base import Spec
 
+BETWEEN = ("linear", "sqrt", "log", "saturating")
+"""Methods that run from a bottom to a top, given by `domain` or taken from the reference."""
+WITHOUT_RANGE = ("points", "sqrt", "log")
+"""Methods that need no range: then the score is unbounded."""
+
 
 class Scale(Spec):
-    """How points become the score people see."""
+    """How points become the score people see. `docs/scales.md` has every method's formula."""
 
     method: Literal["points", "percentile", "linear", "sqrt", "log", "saturating", "thresholds"] = "points"
     range: tuple[float, float] | None = None
-    """Lowest and highest score; none for `points`, which are unbounded."""
+    """Lowest and highest score. None for `points`, which are unbounded; `sqrt` and `log` may go without."""
     reference: Literal["frozen", "live"] = "frozen"
-    """For `percentile`, and for `linear` without `domain`: the population the scale is read against."""
+    """For a relative scale, one that does not say itself what points are low and high: the population it is
+    read against. Frozen until it is refitted, or that of every date."""
     population: Literal["known", "active"] = "known"
     """Whether people without any counted event are in the reference population."""
-    domain: tuple[float, float] | None = None
-    """For `linear`: the points at the lowest and highest score. The reference's extremes without it."""
+    domain: tuple[float | None, float | None] | None = None
+    """For `linear`, `sqrt`, `log` and `saturating`: the points at the lowest and at the highest score. The
+    reference's lowest, and those that `pin` says, where null."""
+    pin: Annotated[float, Field(gt=0, le=100)] | None = None
+    """For the same, where the domain does not say the top: the percentile of the reference whose points get
+    the highest score. 90 for `saturating`, 100 for the others: the highest points of all."""
+    steepness: Annotated[float, Field(gt=0, le=20)] | None = None
+    """For `saturating`: how early the curve bends, 3 without it. Half of the way in points is then 0.82 of
+    the way in the score; with 1 it is 0.62, with 5 it is 0.92."""
     steps: list[tuple[float, float]] = []
     """For `thresholds`: [points from which on, score], ascending; below the first, the range's low end."""
 
     @property
     def needs_reference(self) -> bool:
         """Whether the scale is relative to a population."""
-        return self.method == "percentile" or (self.method == "linear" and self.domain is None)
+        if self.method == "percentile":
+            return True
+        relative = self.method in BETWEEN and self.range is not None
+        return relative and (self.domain is None or None in self.domain)
+
+    @property
+    def pinned(self) -> float:
+        """The percentile at the top of the range."""
+        return self.pin if self.pin is not None else 90.0 if self.method == "saturating" else 100.0
+
+    @property
+    def bend(self) -> float:
+        """`steepness`, or what it is where nothing is said."""
+        return 3.0 if self.steepness is None else self.steepness
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Scale":
-        if (self.method == "points") != (self.range is None):
-            raise ValueError("the points scale has no range, every other method needs one, such as [1, 10]")
+    def _has_a_range(self) -> "Scale":
+        if self.method == "points" and self.range is not None:
+            raise ValueError("the points scale has no range: the score is the points")
+        if self.range is None and self.method not in WITHOUT_RANGE:
+            raise ValueError(f"{self.method} needs a range, such as [1, 10]")
         for name, pair in (("range", self.range), ("domain", self.domain)):
-            if pair is not None and not pair[0] < pair[1]:
+            if pair is not None and None not in pair and not pair[0] < pair[1]:  # type: ignore[operator]
                 raise ValueError(f"{name} {list(pair)} must ascend")
-        if self.domain is not None and self.method != "linear":
-            raise ValueError(f"domain belongs to linear, not to {self.method}")
+        return self
+
+    @model_validator(mode="after")
+    def _says_what_it_needs(self) -> "Scale":
+        for name in ("domain", "pin"):
+            if getattr(self, name) is not None and self.method not in BETWEEN:
+                raise ValueError(f"{name} belongs to {', '.join(BETWEEN)}, not to {self.method}")
+            if getattr(self, name) is not None and self.range is None:
+                raise ValueError(f"{name} is about the points at the highest score; it needs a range")
+        if self.pin is not None and self.domain is not None and self.domain[1] is not None:
+            raise ValueError(f"domain says already that {self.domain[1]:g} points are the top; drop pin")
+        if self.steepness is not None and self.method != "saturating":
+            raise ValueError(f"steepness belongs to saturating, not to {self.method}")
         if (self.method == "thresholds") != bool(self.steps):
             raise ValueError("steps belong to thresholds, and thresholds needs them")
         return self
