@@ -7,7 +7,7 @@ Here: the columns conditions on events and on people can see. Not here: parsing 
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
-from engagement_pipeline.catalog.specs import Catalog, Channel, Event, PropertyType
+from engagement_pipeline.catalog.specs import Catalog, Channel, Event, EventRule, PropertyType
 
 CANONICAL: dict[str, PropertyType] = {
     "channel": "text",
@@ -23,6 +23,14 @@ def event_columns(catalog: Catalog, events: Iterable[str]) -> dict[str, Property
     """What a rule's `where` may name: the canonical columns, and every property that one of the
     rule's events declares (null for the others)."""
     return columns_of_events(catalog.events[name] for name in events)
+
+
+def rule_columns(catalog: Catalog, rule: EventRule) -> dict[str, PropertyType]:
+    """What a rule's `where` may name: as `event_columns` of the events that it names and that imply them; of
+    a rule that names channels alone, of all events that the plan has on one of them."""
+    named = {*rule.event_names, *rule.implying}
+    on = (name for name, event in catalog.events.items() if event.channel in rule.channels)
+    return event_columns(catalog, named or on)
 
 
 def columns_of_events(events: Iterable[Event]) -> dict[str, PropertyType]:

@@ -133,6 +133,15 @@ DAILY_MEASURES = pl.Schema(
         "quantity": pl.Int64(),
     }
 )
+DAILY_MESSAGES = pl.Schema(
+    {
+        "event_date": pl.Date(),
+        "person_id": pl.String(),
+        "measure": pl.String(),
+        "message_id": pl.String(),
+    }
+)
+"""What a count of messages is made of: the same message on several days is one."""
 MEASURE_COVERAGE = pl.Schema(
     {
         "event_date": pl.Date(),

@@ -1,43 +1,17 @@
 """Plans: a score's definition turned into integers, ready to be computed.
 
-Here: compiling one definition. Not here: frames and arithmetic on them (`points`, `scores`).
+Here: compiling one definition. Not here: its rules one by one (`event_rules`), frames and arithmetic on them
+(`points`, `scores`).
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from engagement_pipeline.catalog.digests import points_digest, score_digest
 from engagement_pipeline.catalog.expressions import Condition, parse
 from engagement_pipeline.catalog.namespaces import profile_columns
-from engagement_pipeline.catalog.specs import Band, Catalog, Decay, EventRule, Scale, Score
-from engagement_pipeline.core.decay import factors
-from engagement_pipeline.core.exact import BILLIONTH, INT64_MAX
-from engagement_pipeline.core.frames import HUNDREDTHS, POINT
-from engagement_pipeline.core.measures import measure_of
-
-
-@dataclass(frozen=True)
-class CompiledRule:
-    """points = floor(sum over days of min(quantity, cap) × factors[age] / divisor + 1/2), in 1e-4 points."""
-
-    key: str
-    """What the rule is called in contributions; unique in its score."""
-    measure: str
-    factors: tuple[int, ...]
-    """By age in days, as long as the score's window."""
-    undecayed: int
-    """The factor if nothing decayed."""
-    cap: int | None
-    """In the measure's quantity: events, or hundredths of the unit."""
-    divisor: int
-    counts: bool
-    """Whether the quantity is a number of events, never negative."""
-
-    @property
-    def largest_sum(self) -> int | None:
-        """A bound on the size of the sum before the division, None where there is none."""
-        if self.cap is None or not self.counts:
-            return None
-        return self.cap * sum(max(abs(factor), abs(self.undecayed)) for factor in self.factors)
+from engagement_pipeline.catalog.specs import Band, Catalog, EventRule, Scale, Score
+from engagement_pipeline.core.event_rules import CompiledRule, compile_rule
 
 
 @dataclass(frozen=True)
@@ -46,7 +20,7 @@ class ScorePlan:
 
     name: str
     window: int
-    """In days; the as-of date is the last of them."""
+    """In days, the longest of its rules'; the as-of date is the last of them."""
     rules: tuple[CompiledRule, ...]
     points_digest: str
     """Changes with whatever changes points or the population they are compared in."""
@@ -59,19 +33,38 @@ class ScorePlan:
     @property
     def measures(self) -> frozenset[str]:
         """Ids of the measures its rules read."""
-        return frozenset(rule.measure for rule in self.rules)
+        return frozenset(quantity.measure for rule in self.rules for quantity in rule.quantities)
+
+    @property
+    def message_measures(self) -> frozenset[str]:
+        """Those of them whose messages are stored, not their number."""
+        return frozenset(
+            quantity.measure
+            for rule in self.rules
+            for quantity in rule.quantities
+            if quantity.kind == "messages"
+        )
+
+    def reads_from(self, start: date, as_of: date) -> dict[str, date]:
+        """Measure -> the first day on which it counts; start is the project's first day."""
+        found: dict[str, date] = {}
+        for rule in self.rules:
+            window = start if rule.lookback is None else as_of - timedelta(days=rule.lookback - 1)
+            for quantity in rule.quantities:
+                found[quantity.measure] = max(start, min(window, found.get(quantity.measure, as_of)))
+        return found
 
 
 def plan_score(score: Score, catalog: Catalog) -> ScorePlan:
     """Compile one score of a checked catalog. Raises ValueError where a weight leaves 64 bits."""
     names = _keys(score.event_rules)
+    rules = tuple(
+        compile_rule(name, rule, score, catalog) for name, rule in zip(names, score.event_rules, strict=True)
+    )
     return ScorePlan(
         name=score.score,
-        window=score.window,
-        rules=tuple(
-            _compile(score.score, name, rule, score.decay, score.window, catalog)
-            for name, rule in zip(names, score.event_rules, strict=True)
-        ),
+        window=max((rule.window for rule in rules), default=score.window),
+        rules=rules,
         points_digest=points_digest(score),
         definition=score_digest(score),
         scale=score.scale,
@@ -83,27 +76,6 @@ def plan_score(score: Score, catalog: Catalog) -> ScorePlan:
 def plan_scores(catalog: Catalog) -> dict[str, ScorePlan]:
     """Every score of the catalog, by name."""
     return {name: plan_score(score, catalog) for name, score in catalog.scores.items()}
-
-
-def _compile(
-    score: str, key: str, rule: EventRule, decay: Decay, window: int, catalog: Catalog
-) -> CompiledRule:
-    # `per` divides once, at the end and exactly, instead of rounding every factor.
-    per = rule.exact_per
-    unit = 1 if rule.per is None else HUNDREDTHS
-    by_age = tuple(factor * per.denominator for factor in factors(rule.weight, decay, window))
-    undecayed = factors(rule.weight, "none", 1)[0] * per.denominator
-    if max(abs(undecayed), *(abs(factor) for factor in by_age)) > INT64_MAX:
-        raise ValueError(f"score {score}, rule {key}: weight {rule.weight} per {rule.per} leaves 64 bits")
-    return CompiledRule(
-        key=key,
-        measure=measure_of(rule, catalog).id,
-        factors=by_age,
-        undecayed=undecayed,
-        cap=None if rule.cap is None or rule.cap.per_day is None else rule.cap.per_day * unit,
-        divisor=BILLIONTH // POINT * unit * per.numerator,
-        counts=rule.per is None,
-    )
 
 
 def _keys(rules: list[EventRule]) -> list[str]:

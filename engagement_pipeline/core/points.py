@@ -1,19 +1,19 @@
 """Points: what every rule gives every person on an as-of date, exactly, and their sum.
 
-Here: cap, weight, decay and quantising, for many scores in one pass. Not here: what points mean beside those
-of other people (`scores`).
+Here: what sums come to in a score. Not here: adding up (`sums`), and what points mean beside those of other
+people (`scores`).
 """
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import polars as pl
 
-from engagement_pipeline.core.exact import INT64_MAX, narrow, quantise
+from engagement_pipeline.core.event_rules import CompiledRule
+from engagement_pipeline.core.exact import narrow
 from engagement_pipeline.core.frames import CONTRIBUTION
-from engagement_pipeline.core.plan import CompiledRule, ScorePlan
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.core.sums import by_measure, found, sums
 
 
 class PointsOverflow(ArithmeticError):  # noqa: N818  the words are what the reader sees
@@ -37,51 +37,26 @@ class PointsDisagree(AssertionError):  # noqa: N818
         self.person = person
 
 
-def contributions(daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> dict[str, pl.LazyFrame]:
-    """By score, what `contributed` gives. daily: `frames.DAILY_MEASURES`. Collected together, the scores
-    share what they have in common."""
-    needed = {measure for plan in plans for measure in plan.measures}
-    by_measure = {measure: daily.filter(pl.col("measure") == measure) for measure in sorted(needed)}
-    found = sums(by_measure, plans, as_of)
-    return {plan.name: contributed(found, plan) for plan in plans}
-
-
-def sums(
-    daily: Mapping[str, pl.LazyFrame],
-    plans: Iterable[ScorePlan],
-    as_of: date,
-    largest: Mapping[str, int] | None = None,
+def contributions(
+    daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date, messages: pl.LazyFrame | None = None
 ) -> dict[str, pl.LazyFrame]:
-    """By measure, a row per person who has it in the longest window of the rules that read it: for each of
-    their windows the quantity, capped and weighted sums, and whether anything was found (`contributed` reads
-    them). Rows come in no order.
-
-    daily: by measure `event_date`, `person_id` (any type) and `quantity`, one row per person and day.
-    largest: by measure the largest size of a day's quantity. Where it shows that sums fit in 64 bits they are
-    added up in 64, without it in 128 where the rules alone do not show that; the results are the same.
-    """
-    # One group_by per measure, with all rules that read it: 1.5 s for 11 million rows and 40 rules, where one
-    # group_by over everything took 2.7 s.
-    readers: dict[str, list[tuple[int, CompiledRule]]] = defaultdict(list)
-    for plan in plans:
-        for rule in plan.rules:
-            readers[rule.measure].append((plan.window, rule))
-    known = largest or {}
-    return {
-        measure: _sums(daily[measure], rules, as_of, known.get(measure)) for measure, rules in readers.items()
-    }
+    """By score, what `contributed` gives. daily: `frames.DAILY_MEASURES`; messages: `frames.DAILY_MESSAGES`,
+    where a rule counts them. Collected together, the scores share what they have in common."""
+    rules = [rule for plan in plans for rule in plan.rules]
+    added = sums(by_measure(rules, daily, messages), rules, as_of)
+    return {plan.name: contributed(added, plan) for plan in plans}
 
 
 def contributed(sums: Mapping[str, pl.LazyFrame], plan: ScorePlan) -> pl.LazyFrame:
     """A row per person and rule that found anything in the window: `person_id`, then the columns of
     `frames.CONTRIBUTION` with `rule` as an Enum in rule order.
 
-    sums: see `sums`. `quantity` and `capped_off` are events or hundredths, `decay_loss` and `points`
+    sums: as from `sums.sums`. `quantity` and `capped_off` are events or hundredths, `decay_loss` and `points`
     ten-thousandths of a point; null is what does not fit in 64 bits (`check_points` refuses it). Rows come in
     no order.
     """
     keys = pl.Enum([rule.key for rule in plan.rules])
-    return pl.concat(_contribution(sums[rule.measure], rule, plan.window, keys) for rule in plan.rules)
+    return pl.concat(_contribution(found(sums, rule), rule, keys) for rule in plan.rules)
 
 
 def points(contributed: pl.LazyFrame, plan: ScorePlan, as_of: date) -> pl.LazyFrame:
@@ -132,97 +107,12 @@ def check_points(stored: pl.DataFrame) -> None:
         raise PointsDisagree(row["person_id"][0], row["contributions"].to_list()[0], row["points"][0])
 
 
-def _sums(
-    daily: pl.LazyFrame, readers: Sequence[tuple[int, CompiledRule]], as_of: date, largest: int | None
-) -> pl.LazyFrame:
-    """Rules with the same cap, weight, decay and window share their sums, whichever score they belong to."""
-    longest = max(window for window, _ in readers)
-    first = as_of - timedelta(days=longest - 1)
-    age = pl.lit(as_of).cast(pl.Int32) - pl.col("event_date").cast(pl.Int32)
-    by_age: dict[str, pl.Series] = {}
-    totals: dict[str, tuple[pl.Expr, str | None]] = {}
-    wide: set[str] = set()
-    for window, rule in readers:
-        inside = None if window == longest else f"within {window}"
-        if inside is not None:
-            by_age[inside] = _padded([1] * window, longest)
-        by_age[_table(rule)] = _padded(rule.factors, longest)
-        totals[_quantity(window)] = pl.col("quantity"), inside
-        totals[_capped(rule, window)] = _cap(rule), inside
-        totals[_weighted(rule)] = _cap(rule), _table(rule)
-        if _leaves_64_bits(rule, largest):
-            wide |= {_capped(rule, window), _weighted(rule)}
-        if not rule.counts and (largest is None or largest * window > INT64_MAX):
-            wide.add(_quantity(window))
-    return (
-        daily.filter(pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)))
-        # Factors by position of the age: joining them on the day took as long as the group_by itself.
-        .with_columns(**{name: pl.lit(table).gather(age) for name, table in by_age.items()})
-        .group_by("person_id")
-        .agg(
-            *(_sum(term, factor, wide=name in wide).alias(name) for name, (term, factor) in totals.items()),
-            *(
-                (pl.col(name).max() == 1).alias(_found(window))
-                for window in {window for window, _ in readers}
-                if (name := f"within {window}") in by_age
-            ),
-        )
-    )
-
-
-def _contribution(sums: pl.LazyFrame, rule: CompiledRule, window: int, keys: pl.Enum) -> pl.LazyFrame:
-    undecayed = pl.col(_capped(rule, window)) * pl.lit(rule.undecayed, dtype=pl.Int64)
-    gross, net = (quantise(total, rule.divisor) for total in (undecayed, pl.col(_weighted(rule))))
-    if _found(window) in sums.collect_schema():
-        sums = sums.filter(_found(window))
-    return sums.select(
+def _contribution(found: pl.LazyFrame, rule: CompiledRule, keys: pl.Enum) -> pl.LazyFrame:
+    return found.select(
         "person_id",
         pl.lit(rule.key, dtype=keys).alias("rule"),
-        narrow(pl.col(_quantity(window))).alias("quantity"),
-        narrow(pl.col(_quantity(window)) - pl.col(_capped(rule, window))).alias("capped_off"),
-        narrow(gross - net).alias("decay_loss"),
-        narrow(net).alias("points"),
+        "quantity",
+        "capped_off",
+        narrow(pl.col("gross") - pl.col("net")).alias("decay_loss"),
+        narrow(pl.col("net")).alias("points"),
     )
-
-
-def _leaves_64_bits(rule: CompiledRule, largest: int | None) -> bool:
-    """Whether sums of the rule, or what is computed from them, could."""
-    bounds = [] if rule.largest_sum is None else [rule.largest_sum]
-    if largest is not None:  # a cap only makes quantities smaller
-        bounds.append(largest * sum(max(abs(factor), abs(rule.undecayed)) for factor in rule.factors))
-    return not bounds or min(bounds) + rule.divisor // 2 > INT64_MAX // 2  # half: one is taken from another
-
-
-def _cap(rule: CompiledRule) -> pl.Expr:
-    quantity = pl.col("quantity")
-    return quantity if rule.cap is None else pl.min_horizontal(quantity, pl.lit(rule.cap, dtype=pl.Int64))
-
-
-def _sum(quantity: pl.Expr, factor: str | None, *, wide: bool) -> pl.Expr:
-    term = quantity.cast(pl.Int128) if wide else quantity
-    return (term if factor is None else term * pl.col(factor)).sum()
-
-
-def _padded(table: Sequence[int], length: int) -> pl.Series:
-    """Zero beyond the window, so that days outside it add nothing."""
-    return pl.Series([*table, *[0] * (length - len(table))], dtype=pl.Int64)
-
-
-def _found(window: int) -> str:
-    return f"found {window}"
-
-
-def _quantity(window: int) -> str:
-    return f"quantity {window}"
-
-
-def _capped(rule: CompiledRule, window: int) -> str:
-    return f"capped {rule.cap} {window}"
-
-
-def _table(rule: CompiledRule) -> str:
-    return f"factor {hashlib.sha256(repr(rule.factors).encode()).hexdigest()}"
-
-
-def _weighted(rule: CompiledRule) -> str:
-    return f"weighted {rule.cap} {_table(rule)}"

@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from engagement_pipeline.core.plan import ScorePlan
-from engagement_pipeline.core.points import contributed, points, sums
+from engagement_pipeline.core.points import contributed, points
+from engagement_pipeline.core.sums import sums
 
 RUNS = 20_000
 """Runs of rows of one measure up to which they are sliced instead of sorted apart. Stored days are in the
@@ -62,7 +63,7 @@ def added_up(daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> Wi
     by_measure = dict.fromkeys(needed, rows.clear()) | _by_measure(rows)
     found = sums(
         {measure: frame.lazy() for measure, frame in by_measure.items()},
-        plans,
+        [rule for plan in plans for rule in plan.rules],
         as_of,
         {measure: _largest(frame["quantity"]) for measure, frame in by_measure.items()},
     )
