@@ -6,6 +6,7 @@ rewording a goal makes nothing stale. Not here: digests of data (`storage`).
 
 import hashlib
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from engagement_pipeline.catalog.expressions import normalise
@@ -20,19 +21,27 @@ def digest(spec: Spec, *more: object) -> str:
     return _hash([spec.model_dump(mode="json", exclude=_PROSE, exclude_defaults=True), *more])
 
 
-def points_digest(score: Score) -> str:
+def points_digest(score: Score, scores: Mapping[str, Score] | None = None) -> str:
     """Digest of what changes a score's points or the population a reference is fitted on: window, decay,
-    rules without their labels, `applies_to`, and for a relative scale its population. A frozen
-    reference belongs to one such digest; a new band, range or label leaves it valid."""
-    return _hash(
-        [
-            score.window,
-            score.model_dump(mode="json", include={"decay"}),
-            [_points_of(rule) for rule in score.rules],
-            score.applies_to and normalise(score.applies_to),
-            score.scale.population if score.scale.needs_reference else None,
-        ]
-    )
+    rules without their labels, caps, `applies_to`, and for a relative scale its population; of a composite
+    what its parts are, points and scale, found in `scores`. A frozen reference belongs to one such digest; a
+    new band, range or label leaves it valid."""
+    content = [
+        score.window,
+        score.model_dump(mode="json", include={"decay"}),
+        [_points_of(rule) for rule in score.rules],
+        score.applies_to and normalise(score.applies_to),
+        score.scale.population if score.scale.needs_reference else None,
+    ]
+    # Said only by who says it, so that a new option makes nothing stale.
+    more = {
+        "groups": score.groups,
+        "cap": score.cap,
+        "missing_parts": score.missing_parts if score.missing_parts != "unscored" else None,
+        "parts": {part.score: _as_part((scores or {})[part.score], scores) for part in score.part_rules},
+    }
+    said = {name: value for name, value in more.items() if value}
+    return _hash([*content, *([said] if said else [])])
 
 
 def score_digest(score: Score) -> str:
@@ -64,12 +73,21 @@ def campaign_digest(campaign: Campaign) -> str:
     return digest(campaign)
 
 
+def _as_part(score: Score, scores: Mapping[str, Score] | None) -> str:
+    """Digest of what changes the number that a composite reads: not its bands, nor what it is called."""
+    return _hash(
+        [points_digest(score, scores), score.scale.model_dump(mode="json", exclude_defaults=True)]
+    )
+
+
 def _points_of(rule: Rule) -> object:
-    apart = {"label", "event", "channel", "where"}
+    apart = {"label", "event", "channel", "where", "applies_to", "when"}
     plain = rule.model_dump(mode="json", exclude=apart, exclude_defaults=True)
+    where = getattr(rule, "where", None)
+    asked = [normalise(said) for name in ("applies_to", "when") if (said := getattr(rule, name, None))]
     if not isinstance(rule, EventRule):
-        return [plain]
-    return [plain, rule.event_names, rule.channels, rule.where and normalise(rule.where)]
+        return [plain, *asked]
+    return [plain, rule.event_names, rule.channels, where and normalise(where), *asked]
 
 
 def _hash(content: object) -> str:
