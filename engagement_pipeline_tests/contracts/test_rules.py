@@ -90,3 +90,42 @@ def test_a_share_over_the_limit_fails_and_says_which_rules() -> None:
     words = r"source web: 3 of 10 rows were rejected \(30\.0%\), the limit is 20\.0%; by rule: missing_time 3"
     with pytest.raises(TooManyRejected, match=words):
         enforce_limit(3, 10, 0.2, "source web", {"missing_time": 3})
+
+
+GOOD = pl.DataFrame({"person_id": ["a", "b"], "points": [2, 4]})
+PLAIN = {"person_id": pa.Column(pl.String), "points": pa.Column(pl.Int64)}
+SHARE = pa.DataFrameSchema({"share": pa.Column(pl.Float64)}, name="shares")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pa.DataFrameSchema({**PLAIN, "points": pa.Column(pl.Int64, pa.Check.gt(3))}, name="t"),
+        pa.DataFrameSchema({**PLAIN, "points": pa.Column(pl.Int64, unique=True)}, name="t"),
+        pa.DataFrameSchema(dict(reversed(PLAIN.items())), ordered=True, name="t"),
+        pa.DataFrameSchema({"person_id": pa.Column(pl.String)}, strict=True, name="t"),
+        pa.DataFrameSchema(
+            PLAIN, checks=[pa.Check(lambda data: data.lazyframe.select(pl.lit(False)))], name="t"
+        ),
+    ],
+)
+def test_what_a_schema_asks_beyond_our_rules_is_asked_too(schema: pa.DataFrameSchema) -> None:
+    with pytest.raises(ContractBroken):
+        validate(pl.concat([GOOD, GOOD.tail(1)]), schema)
+
+
+def test_a_number_that_is_none_is_no_number() -> None:
+    validate(pl.DataFrame({"share": [0.5]}), SHARE)
+    for missing in (None, float("nan")):
+        with pytest.raises(ContractBroken, match="share: present"):
+            validate(pl.DataFrame({"share": [0.5, missing]}, schema={"share": pl.Float64}), SHARE)
+
+
+def test_good_rows_are_proven_in_one_pass_without_pandera(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object, **_keywords: object) -> None:
+        raise AssertionError("pandera was asked")
+
+    monkeypatch.setattr(pa.DataFrameSchema, "validate", refuse)
+    validate(GOOD, SCHEMA)
+    with pytest.raises(AssertionError, match="pandera was asked"):
+        validate(BAD, SCHEMA)
