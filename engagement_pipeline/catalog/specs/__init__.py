@@ -38,7 +38,7 @@ from engagement_pipeline.catalog.specs.mappings import (
     Rates,
 )
 from engagement_pipeline.catalog.specs.outcomes import Outcome
-from engagement_pipeline.catalog.specs.project import Automation, Engine, Limits, Project
+from engagement_pipeline.catalog.specs.project import Automation, Engine, Limits, Project, Publish
 from engagement_pipeline.catalog.specs.rules import (
     AttributeRule,
     Cap,
@@ -93,6 +93,7 @@ __all__ = [
     "ProfileMapping",
     "Project",
     "PropertyType",
+    "Publish",
     "Rate",
     "Rates",
     "Rule",

@@ -27,7 +27,7 @@ def days_of(value: object) -> object:
     return value
 
 
-def _share(value: object) -> object:
+def share_of(value: object) -> object:
     """`10%` or 0.1, as a share of 1."""
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value)):
         return float(match[1]) / 100
@@ -42,7 +42,7 @@ Days = Annotated[
 ]
 Share = Annotated[
     Annotated[float, Field(ge=0, le=1)],
-    BeforeValidator(_share, json_schema_input_type=Annotated[float, Field(ge=0, le=1)] | _ShareText),
+    BeforeValidator(share_of, json_schema_input_type=Annotated[float, Field(ge=0, le=1)] | _ShareText),
 ]
 
 

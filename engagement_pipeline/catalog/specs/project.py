@@ -53,6 +53,23 @@ class Engine(Spec):
     buckets: Annotated[int, Field(ge=1, le=4096)] = 1
 
 
+class Publish(Spec):
+    """How far an edit may move people before somebody has to acknowledge it, and whether that is asked for.
+    Without a figure that one is not judged."""
+
+    required: bool = False
+    """Whether only published definitions leave the house: scores, segments and audiences are computed for
+    all, but an audience that stands on anything unpublished is not delivered."""
+    moved_bands: Share | None = 0.2
+    """Of the people a score applies to, at most so many may change band."""
+    rank_correlation: Annotated[float, Field(ge=-1, le=1)] | None = 0.8
+    """Spearman's, between a score before and after: at least so much."""
+    segment_change: Share | None = 0.3
+    """People who enter or leave a segment, at most, as a share of those who were in it."""
+    audience_change: Share | None = 0.3
+    """People who would newly, or no longer, be sent a campaign, as a share of those who were."""
+
+
 def _ranked(value: object) -> object:
     return {"sources": value} if isinstance(value, list) else value
 
@@ -97,3 +114,4 @@ class Project(Spec):
     automation: Automation = Automation()
     engine: Engine = Engine()
     people: People = People()
+    publish: Publish = Publish()
