@@ -29,6 +29,8 @@ class ScorePlan:
     scale: Scale
     bands: dict[str, Band]
     applies_to: Condition | None
+    hysteresis: float | None = None
+    """How far outside of yesterday's band a score still lies in it."""
 
     @property
     def measures(self) -> frozenset[str]:
@@ -70,6 +72,7 @@ def plan_score(score: Score, catalog: Catalog) -> ScorePlan:
         scale=score.scale,
         bands=score.bands,
         applies_to=None if score.applies_to is None else parse(score.applies_to, profile_columns(catalog)),
+        hysteresis=score.hysteresis,
     )
 
 

@@ -53,12 +53,14 @@ def attach(
     histogram: pl.LazyFrame | None = None,
     version: str | None = None,
     guard: Guard = TRUSTED,
+    previous: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
     """`frames.SCORES` of one score and date, a row per known person, in no order.
 
     points, people: as in `standing`. histogram, version: the frozen reference in force. Without one, and
     while the window is not covered, a relative scale is read against the population of this very date and
-    `reference` says `live`. guard: see `coverage.coverage_guard`.
+    `reference` says `live`. guard: see `coverage.coverage_guard`. previous: `person_id` and `band` of the day
+    before by the same definition, for a score with hysteresis; who has none there lies in the plain band.
 
     Points, score and band are what they are; the state is the first that fits: `unscored`; `stale`, on a
     date on which a needed source lacks days; `provisional`, while the window is not covered, and of the
@@ -78,14 +80,15 @@ def attach(
         state = state.replace({"scored": "provisional", "inactive": "provisional"})
     elif provisional:  # who did nothing did nothing, whatever reference that is read against
         state = state.replace({"scored": "provisional"})
-    return (
-        scaled(known, plan.scale, histogram)
-        .with_columns(
-            banded(plan.bands),
-            state,
-            pl.lit(as_of, dtype=pl.Date).alias("as_of"),
-            pl.lit(reference, dtype=pl.String).alias("reference"),
-            pl.lit(plan.definition, dtype=pl.String).alias("definition"),
-        )
-        .select(SCORES.names())
-    )
+    found, before = scaled(known, plan.scale, histogram), None
+    if plan.hysteresis is not None and previous is not None:
+        before = "band before"
+        lain = previous.select("person_id", pl.col("band").alias(before))
+        found = found.join(lain, on="person_id", how="left", maintain_order="left")
+    return found.with_columns(
+        banded(plan.bands, plan.hysteresis, before),
+        state,
+        pl.lit(as_of, dtype=pl.Date).alias("as_of"),
+        pl.lit(reference, dtype=pl.String).alias("reference"),
+        pl.lit(plan.definition, dtype=pl.String).alias("definition"),
+    ).select(SCORES.names())

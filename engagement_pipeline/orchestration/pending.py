@@ -144,6 +144,7 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
                 versions = _window(stored("daily_measures"), plan, day) | held(day, "aliases")
                 _add(due, points, day, versions, stored)
             versions = _versions([points], day, stored) | people(day, asked_of(plan))
+            versions |= _yesterday(plan, day, stored)
             _add(due, scores, day, versions, stored, needs=[points])
             if scores not in due and deliveries and _misjudged(bench, deliveries, plan, day, stored(scores)):
                 due[scores] = versions
@@ -275,6 +276,13 @@ def _window(measured: Mapping[str, PartitionInfo], plan: ScorePlan, day: date) -
     """The newest version of the measures that a score reads."""
     days = ((day - timedelta(days=age)).isoformat() for age in range(plan.window))
     return {"daily_measures": max(measured[key].delta_version for key in days if key in measured)}
+
+
+def _yesterday(plan: ScorePlan, day: date, stored: Stored) -> dict[str, int]:
+    """The scores of the day before, on whose bands those of a score with hysteresis stand."""
+    if plan.hysteresis is None:
+        return {}
+    return _versions([f"scores/{plan.name}"], day - timedelta(days=1), stored)
 
 
 def _versions(tables: Iterable[str], day: date, stored: Stored) -> dict[str, int]:

@@ -41,6 +41,13 @@ def lookback(days: int) -> dg.TimeWindowPartitionMapping:
     )
 
 
+def day_before() -> dg.TimeWindowPartitionMapping:
+    """As-of date D reads the one before; the project's first day reads none."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+    )
+
+
 def check_spec(
     name: str, asset: dg.AssetKey, description: str, partitions: dg.PartitionsDefinition | None
 ) -> dg.AssetCheckSpec:

@@ -96,9 +96,12 @@ def scores_rows(
     days: Sequence[date],
     guards: Mapping[date, Guard] | None = None,
     reference_people: int = 1,
+    before: Callable[[date], pl.LazyFrame | None] = lambda _: None,
 ) -> Iterator[pl.DataFrame]:
     """`frames.SCORES`, date by date. people: see `people_on`. references: needed for a frozen relative scale
-    only. guards: by date, see `guard_on`; nothing is held back without. reference_people: see `Limits`."""
+    only. guards: by date, see `guard_on`; nothing is held back without. reference_people: see `Limits`.
+    before: see `bands_before`; of dates that follow each other here each stands on the one made before."""
+    made: dict[date, pl.LazyFrame] = {}
     facts = sorted(column.removeprefix("profile.") for column in asked_of(plan))
     for as_of in days:
         stored = (
@@ -113,7 +116,14 @@ def scores_rows(
         known = people(as_of).select("person_id", *facts).collect()
         # In order both are merged, in half of the time that joining them by hashes took.
         given, everyone = (ascending(frame, "person_id").lazy() for frame in (stored, known))
-        yield attach(given, everyone, plan, as_of, histogram, in_force, guard).collect()
+        previous = None
+        if plan.hysteresis is not None:
+            previous = made.get(as_of - timedelta(days=1))
+            previous = before(as_of) if previous is None else previous
+        found = attach(given, everyone, plan, as_of, histogram, in_force, guard, previous).collect()
+        if plan.hysteresis is not None:
+            made = {as_of: found.select("person_id", "band").lazy()}
+        yield found
 
 
 def asked_of(plan: ScorePlan) -> frozenset[str]:

@@ -1,11 +1,12 @@
-"""How far a score may be relied upon on a date: its guard, and the reference in force.
+"""How far a score may be relied upon on a date: its guard, the reference in force, and the
+bands of the day before.
 
-Here: reading both from the stores. Not here: judging coverage (`core.coverage`) and fitting references
+Here: reading them from the stores. Not here: judging coverage (`core.coverage`) and fitting references
 (`assets.scores`).
 """
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -35,6 +36,16 @@ def lacks_reference(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:
     if not bench.lake.exists(table):
         return True
     return reference_in_force(bench.lake.scan(table), plan, as_of, guard.covered_from)[1] is None
+
+
+def bands_before(bench: Workbench, plan: ScorePlan, as_of: date) -> pl.LazyFrame | None:
+    """`person_id` and `band` of the day before, as stored and as far as the same definition made them; None
+    where that day was not scored. Only the day before counts: over a gap nobody knows who crossed an edge."""
+    table, key = f"scores/{plan.name}", (as_of - timedelta(days=1)).isoformat()
+    if key not in bench.lake.partitions(table):
+        return None
+    stored = bench.lake.scan(table, [key]).filter(pl.col("definition") == plan.definition)
+    return stored.select("person_id", "band")
 
 
 def frozen(plan: ScorePlan) -> bool:

@@ -5,6 +5,7 @@ Here: which tables they are made from and what their pages say. Not here: their 
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -29,7 +30,7 @@ from engagement_pipeline.orchestration.known import people_on
 from engagement_pipeline.orchestration.measured import MEASURES
 from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
-from engagement_pipeline.orchestration.preview import lookback
+from engagement_pipeline.orchestration.preview import day_before, lookback
 from engagement_pipeline.orchestration.scoring import (
     asked_of,
     check_digest,
@@ -38,7 +39,7 @@ from engagement_pipeline.orchestration.scoring import (
     unverified_on,
     window_tables,
 )
-from engagement_pipeline.orchestration.standing import frozen, guard_on, guards_on
+from engagement_pipeline.orchestration.standing import bands_before, frozen, guard_on, guards_on
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import TableMissing
 
@@ -137,7 +138,9 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
 
         people_needed = bench.catalog.project.limits.reference_people
         guards = guards_on(bench, plan, days)
-        return scores_rows(plan, frames[points], known, frames.get(references), days, guards, people_needed)
+        before = partial(bands_before, bench, plan)
+        found = frames.get(references)
+        return scores_rows(plan, frames[points], known, found, days, guards, people_needed, before)
 
     return table_asset(
         TableAsset(
@@ -150,6 +153,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
                 Reads("persons"),
                 *consent_reads(bench.catalog, asked_of(plan)),
                 *((Reads(references, optional=True),) if frozen(plan) else ()),
+                *((Reads(f"scores/{plan.name}", day_before(), loaded=False),) if plan.hysteresis else ()),
             ),
             partitions=as_of_days(bench.catalog.project),
             code_version=bench.code_versions[f"scores/{plan.name}"],
