@@ -157,15 +157,19 @@ CONTRIBUTION = pl.Schema(
         "quantity": pl.Int64(),
         "capped_off": pl.Int64(),
         "decay_loss": pl.Int64(),
+        "cap_loss": pl.Int64(),
+        "group_loss": pl.Int64(),
         "points": pl.Int64(),
     }
 )
+"""What a rule gave. Without decay and caps it would have given points + group_loss + cap_loss + decay_loss."""
 POINTS = pl.Schema(
     {
         "as_of": pl.Date(),
         "person_id": pl.String(),
         "points": pl.Int64(),
         "contributions": pl.List(pl.Struct(CONTRIBUTION)),
+        "active": pl.Boolean(),
         "points_digest": pl.String(),
     }
 )
@@ -204,6 +208,7 @@ AUDIENCES = pl.Schema(
 
 
 DESCRIPTIONS = {
+    "active": "Whether any rule found an event in its window; of scores added up, whether any part did.",
     "alias": "The id that stands for the person.",
     "as_of": "The last day whose events count.",
     "band": "Named interval of the scale that holds the score.",
@@ -213,7 +218,8 @@ DESCRIPTIONS = {
     "content_hash": "128 bits of the SHA-256, in hexadecimal, of the event's mapped columns and declared "
     "properties; of its raw row where the source gives no event id.",
     "contributions": "Per rule with a quantity, in rule order: the quantity, what the daily cap took of it, "
-    "and the points (in ten-thousandths) that age took and that remain.",
+    "and the points (in ten-thousandths) that age, the rule's cap and the caps of its group and of the score "
+    "took, and that remain.",
     "decision": "send, hold_out or suppress.",
     "definition": "Digest of the definition that made the row.",
     "digest": "Of what held on the date.",

@@ -30,13 +30,23 @@ class Window:
     people: pl.Series
     """Sorted; the number of a person is the place here."""
     sums: Mapping[str, pl.DataFrame]
-    """By measure, see `core.points.sums`; `person_id` is a number."""
+    """By quantity, see `core.sums.sums`; `person_id` is a number."""
 
-    def points(self, plan: ScorePlan) -> pl.DataFrame:
-        """`frames.POINTS` of the plan, sorted by person."""
-        lazy = {measure: frame.lazy() for measure, frame in self.sums.items()}
-        found = points(contributed(lazy, plan), plan, self.as_of).collect()
-        return found.with_columns(self.people.gather(found["person_id"]).alias("person_id"))
+    def points(self, plan: ScorePlan, known: pl.DataFrame | None = None) -> pl.DataFrame:
+        """`frames.POINTS` of the plan, sorted by person. known: see `core.points.contributed`, in any order;
+        also people who are not in the window."""
+        people, lazy = self.people, {measure: frame.lazy() for measure, frame in self.sums.items()}
+        facts = None
+        if known is not None:
+            people = pl.concat([self.people, known["person_id"]]).unique().sort()
+            mine = people.search_sorted(self.people)
+            lazy = {
+                measure: frame.with_columns(mine.gather(frame["person_id"]).alias("person_id")).lazy()
+                for measure, frame in self.sums.items()
+            }
+            facts = known.with_columns(people.search_sorted(known["person_id"]).alias("person_id")).lazy()
+        found = points(contributed(lazy, plan, self.as_of, facts), plan, self.as_of).collect()
+        return found.with_columns(people.gather(found["person_id"]).alias("person_id"))
 
     def write(self, folder: Path) -> None:
         """Puts it into a folder, to be read again while nothing of it has to be in memory."""
@@ -47,38 +57,56 @@ class Window:
             frame.write_ipc(folder / f"{number}.arrow")
 
 
-def added_up(daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> Window:
-    """Reads once. daily: `frames.DAILY_MEASURES`, of which only people, days and measures that the plans need
-    are read."""
-    needed = sorted({measure for plan in plans for measure in plan.measures})
+def added_up(
+    daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date, messages: pl.LazyFrame | None = None
+) -> Window:
+    """Reads once. daily: `frames.DAILY_MEASURES`, messages: `frames.DAILY_MESSAGES`, needed where a rule counts
+    them; both hold the plans' measures alone."""
+    needed = frozenset[str]().union(*(plan.measures for plan in plans))
+    told = frozenset[str]().union(*(plan.message_measures for plan in plans))
     kind = pl.Categorical(pl.Categories.random())
-    rows = daily.select(
-        "event_date",
-        # People as numbers: with ten scores half of the time of people as text, 1 s to number them included.
-        pl.col("person_id").cast(kind),
-        pl.col("measure").cast(pl.Enum(needed)),
-        "quantity",
-    ).collect()
-    people, rows = _numbered(rows, kind)
-    by_measure = dict.fromkeys(needed, rows.clear()) | _by_measure(rows)
+    frames = [_read(daily, needed - told, kind, pl.col("quantity"))]
+    if told:
+        frames.append(_read(daily if messages is None else messages, told, kind, pl.col("message_id")))
+    people, frames = _numbered(frames, kind)
+    by_measure = {measure: rows for frame in frames for measure, rows in _by_measure(frame).items()}
+    missing = {measure: frames[-1 if measure in told else 0].clear() for measure in needed - by_measure.keys()}
     found = sums(
-        {measure: frame.lazy() for measure, frame in by_measure.items()},
+        {measure: frame.lazy() for measure, frame in sorted((by_measure | missing).items())},
         [rule for plan in plans for rule in plan.rules],
         as_of,
-        {measure: _largest(frame["quantity"]) for measure, frame in by_measure.items()},
+        {
+            measure: frame.height if measure in told else _largest(frame["quantity"])
+            for measure, frame in by_measure.items()
+        },
     )
     return Window(as_of, people, dict(zip(found, pl.collect_all(found.values()), strict=True)))
 
 
-def _numbered(rows: pl.DataFrame, kind: pl.Categorical) -> tuple[pl.Series, pl.DataFrame]:
-    """The people, sorted, and the rows with each person's place among them."""
-    codes = rows["person_id"].to_physical()
-    most = codes.max()
-    count = 0 if most is None else int(most) + 1  # type: ignore[arg-type]
+def _read(rows: pl.LazyFrame, measures: frozenset[str], kind: pl.Categorical, *more: pl.Expr) -> pl.DataFrame:
+    return rows.select(
+        "event_date",
+        # People as numbers: with ten scores half of the time of people as text, 1 s to number them included.
+        pl.col("person_id").cast(kind),
+        pl.col("measure").cast(pl.Enum(sorted(measures))),
+        *more,
+    ).collect()
+
+
+def _numbered(
+    frames: Sequence[pl.DataFrame], kind: pl.Categorical
+) -> tuple[pl.Series, list[pl.DataFrame]]:
+    """The people of all frames, sorted, and the frames with each person's place among them."""
+    codes = [rows["person_id"].to_physical() for rows in frames]
+    count = 1 + max((int(most) for each in codes if (most := each.max()) is not None), default=-1)  # type: ignore[arg-type]
     names = pl.int_range(count, dtype=pl.UInt32, eager=True).cat.to(kind).cast(pl.String)
     order = names.arg_sort()
     places = pl.DataFrame({"code": order}).with_row_index("place").sort("code")["place"]
-    return names.gather(order).alias("person_id"), rows.with_columns(places.gather(codes).alias("person_id"))
+    numbered = [
+        rows.with_columns(places.gather(each).alias("person_id"))
+        for rows, each in zip(frames, codes, strict=True)
+    ]
+    return names.gather(order).alias("person_id"), numbered
 
 
 def _by_measure(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -111,7 +111,15 @@ EVENT: dict[str, object] = {
     "row_number": 1,
 }
 PROFILE: dict[str, object] = {"person_id": "person-1", "first_seen": DAY, "valid_from": DAY, "plan": "basic"}
-CONTRIBUTION = {"rule": "opened", "quantity": 3, "capped_off": 0, "decay_loss": 0, "points": 30_000}
+CONTRIBUTION = {
+    "rule": "opened",
+    "quantity": 3,
+    "capped_off": 0,
+    "decay_loss": 0,
+    "cap_loss": 0,
+    "group_loss": 0,
+    "points": 30_000,
+}
 SCORE: dict[str, object] = {
     "as_of": DAY,
     "person_id": "person-1",
@@ -186,6 +194,7 @@ GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
             "points": 30_000,
             "points_digest": "d1",
             "contributions": [CONTRIBUTION],
+            "active": True,
         },
     ),
     "references/email": (

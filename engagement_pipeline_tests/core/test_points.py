@@ -57,6 +57,8 @@ def test_decay_counts_days_and_shows_its_loss():
         "quantity": 2,
         "capped_off": 0,
         "decay_loss": 5_000,
+        "cap_loss": 0,
+        "group_loss": 0,
         "points": 15_000,
     }
 
@@ -69,6 +71,8 @@ def test_the_cap_is_per_day_and_shows_what_it_took():
         "quantity": 4,
         "capped_off": 1,
         "decay_loss": 0,
+        "cap_loss": 0,
+        "group_loss": 0,
         "points": 90_000,
     }
 
