@@ -1,8 +1,8 @@
 """What changed between two definitions, in words for the people who wrote them.
 
 Here: walking two models of `specs` field by field, whatever fields they have, so that a new word of the
-catalog needs no new line here. Not here: whether a difference matters (`digests`) and what it does to people's
-scores (`core.comparison`).
+catalog needs no new line here. Not here: whether a difference matters (`digests`) and what it does to
+people's scores (`core.comparison`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BeforeValidator
 
-from engagement_pipeline.catalog.specs import Band, Catalog, Spec
+from engagement_pipeline.catalog.specs import Band, Catalog, Spec, Variant
 from engagement_pipeline.catalog.specs.base import days_of, share_of
 
 KINDS = ("score", "segment", "campaign")
@@ -61,8 +61,8 @@ def described(spec: Spec) -> str:
     name = called(spec)
     skipped = {*_NAMES, "where"} if name else set()
     facts = list(_facts((), spec, skipped))
-    if name and spec.__class__.__name__ == "Variant":
-        facts = [f"when {spec.when}" if getattr(spec, "when", None) else "for everyone else", *facts]
+    if isinstance(spec, Variant):
+        facts = ["for everyone else" if spec.when is None else f"when {spec.when}", *facts]
     return ", ".join([name, *facts] if name else facts) or "as usual"
 
 
