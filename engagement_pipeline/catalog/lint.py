@@ -16,6 +16,7 @@ from engagement_pipeline.catalog import (
     lint_people,
     lint_places,
     lint_plan,
+    lint_scales,
     lint_scores,
 )
 from engagement_pipeline.catalog.draft import Draft, read_draft
@@ -29,6 +30,7 @@ RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
     *lint_coverage.RULES,
     *lint_mappings.RULES,
     *lint_scores.RULES,
+    *lint_scales.RULES,
     *lint_people.RULES,
     *lint_outcomes.RULES,
 )

@@ -1,15 +1,14 @@
-"""Rules about scores: their rules, scales and bands. Not here: the plan they read, the people they rank."""
+"""Rules about scores: their rules and whom they apply to. Not here: what becomes of points (`lint_scales`),
+the plan they read, the people they rank."""
 
-import itertools
 import math
 from collections.abc import Iterator
-from typing import NamedTuple, Self
 
 from engagement_pipeline.catalog.draft import Declared, Draft
 from engagement_pipeline.catalog.expressions import ExpressionError, parse
 from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.namespaces import CANONICAL, columns_of_events, columns_of_people
-from engagement_pipeline.catalog.specs import Band, Event, EventRule, PropertyType, Score, Spec
+from engagement_pipeline.catalog.specs import Event, EventRule, PropertyType, Score, Spec
 
 LARGEST = 2**63 - 1
 ADVISED = (1, 10)
@@ -120,84 +119,6 @@ def labels_are_unique(draft: Draft) -> Iterator[Issue]:
             seen |= {rule.label} if rule.label else set()
 
 
-def scales_are_consistent(draft: Draft) -> Iterator[Issue]:
-    """The steps of a thresholds scale ascend and stay in its range."""
-    for score in draft.scores:
-        if score.spec is None or not score.spec.scale.steps or score.spec.scale.range is None:
-            continue
-        low, high = score.spec.scale.range
-        steps = score.spec.scale.steps
-        for index, (points, value) in enumerate(steps):
-            at = ("scale", "steps", index)
-            if not low <= value <= high:
-                message = f"step at {points:g} points gives {value:g}, outside the range {low:g} to {high:g}"
-                yield score.issue(message, *at)
-            if index and points <= steps[index - 1][0]:
-                message = f"step at {points:g} points does not ascend from {steps[index - 1][0]:g}"
-                yield score.issue(message, *at)
-
-
-def bands_tile_the_scale(draft: Draft) -> Iterator[Issue]:
-    """Every score lies in exactly one band."""
-    for score in draft.scores:
-        if score.spec and score.spec.bands:
-            low, high = score.spec.scale.range or (-math.inf, math.inf)
-            bands = [_Edges.of(name, band, low, high) for name, band in score.spec.bands.items()]
-            wrong = list(_misfits(bands, low, high)) or _seams(sorted(bands), low, high)
-            for name, message in wrong:
-                yield score.issue(message, "bands", name)
-
-
-class _Edges(NamedTuple):
-    """A band with the scale's ends for missing edges; sorts from low to high."""
-
-    start: float
-    end: float
-    name: str
-    holds_start: bool
-    holds_end: bool
-
-    @classmethod
-    def of(cls, name: str, band: Band, low: float, high: float) -> Self:
-        start, holds_start = (low, True) if band.from_ is None else (band.from_, band.include_from)
-        end, holds_end = (high, True) if band.to is None else (band.to, band.include_to)
-        return cls(start, end, name, holds_start, holds_end)
-
-
-def _misfits(bands: list[_Edges], low: float, high: float) -> Iterator[tuple[str, str]]:
-    """Bands that are wrong by themselves, and why."""
-    for start, end, name, *_ in bands:
-        if not start < end:
-            yield name, f"band '{name}' is empty: it runs from {start:g} to {end:g}"
-        elif start < low or end > high:
-            message = f"band '{name}' runs from {start:g} to {end:g}, beyond the scale's {low:g} to {high:g}"
-            yield name, message
-
-
-def _seams(bands: list[_Edges], low: float, high: float) -> Iterator[tuple[str, str]]:
-    """Gaps and overlaps between neighbours; the scale's ends count as bands without width."""
-    bottom = _Edges(low, low, "", False, False)
-    top = _Edges(high, high, "", False, False)
-    for below, above in itertools.pairwise([bottom, *bands, top]):
-        name = above.name or below.name
-        between = f", between '{below.name}' and '{above.name}'" if below.name and above.name else ""
-        both = f"bands '{below.name}' and '{above.name}' both hold"
-        if below.end < above.start:
-            yield name, f"no band holds the scores {_span(below.end, above.start)}{between}"
-        elif below.end > above.start:
-            yield name, f"{both} the scores {_span(above.start, min(below.end, above.end))}"
-        elif below.holds_end and above.holds_start:
-            yield name, f"{both} the score {above.start:g}"
-        elif not below.holds_end and not above.holds_start and math.isfinite(above.start):
-            yield name, f"no band holds the score {above.start:g}{between}"
-
-
-def _span(start: float, end: float) -> str:
-    if math.isinf(start):
-        return f"below {end:g}"
-    return f"from {start:g} up" if math.isinf(end) else f"from {start:g} to {end:g}"
-
-
 def scores_apply_to_profiles(draft: Draft) -> Iterator[Issue]:
     """Whom a score applies to depends on the profile alone."""
     facts = columns_of_people(profile_facts(draft))
@@ -247,7 +168,5 @@ RULES = (
     factors_fit,
     rule_conditions_hold,
     labels_are_unique,
-    scales_are_consistent,
-    bands_tile_the_scale,
     scores_apply_to_profiles,
 )

@@ -15,6 +15,7 @@ from engagement_pipeline.catalog.specs import Catalog, Channel, Score
 from engagement_pipeline.contracts.rules import rule
 from engagement_pipeline.core import frames
 from engagement_pipeline.core.machine import REASONS
+from engagement_pipeline.core.scales import within
 
 STATES = ["scored", "inactive", "unscored", "provisional", "stale"]
 DECISIONS = ["send", "hold_out", "suppress"]
@@ -170,6 +171,12 @@ def _daily_measures(_name: str, _catalog: Catalog) -> Contract:
     return frames.DAILY_MEASURES, ["event_date", "person_id", "measure"], [], rules
 
 
+def _daily_messages(_name: str, _catalog: Catalog) -> Contract:
+    # A message id is the source's own and may be any text.
+    rules = {"person_id: said": _said("person_id")}
+    return frames.DAILY_MESSAGES, frames.DAILY_MESSAGES.names(), [], rules
+
+
 def _measure_coverage(_name: str, _catalog: Catalog) -> Contract:
     return frames.MEASURE_COVERAGE, ["event_date", "measure"], [], {"measure: said": _said("measure")}
 
@@ -209,6 +216,12 @@ def _scores(name: str, catalog: Catalog) -> Contract:
     }
     if score.bands:
         rules["band: one for every score"] = unscored | pl.col("band").is_not_null()
+        # Outside of it by hysteresis at most.
+        holds = (
+            (pl.col("band") == band) & within(edges, score.hysteresis or 0.0)
+            for band, edges in score.bands.items()
+        )
+        rules["band: holds the score"] = pl.any_horizontal(holds)
     if score.scale.range is not None:
         low, high = score.scale.range
         rules["score: within the scale's range"] = pl.col("score").is_between(low, high)
@@ -261,6 +274,7 @@ _KINDS: Mapping[str, Callable[[str, Catalog], Contract]] = {
     "consents": _consents,
     "held": _held,
     "daily_measures": _daily_measures,
+    "daily_messages": _daily_messages,
     "measure_coverage": _measure_coverage,
     "points": _points,
     "references": _references,

@@ -66,6 +66,7 @@ CATALOG = Catalog(
                 "rules": [EventRule(event="opened", weight=1)],
                 "scale": Scale(method="percentile", range=(1, 10)),
                 "bands": {"low": [1, 5], "high": {"from": 5, "to": 10, "include_to": True}},
+                "hysteresis": 0.5,
             }
         ),
         "plain": Score(

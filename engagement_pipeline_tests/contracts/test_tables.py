@@ -87,6 +87,7 @@ PLANTED: list[tuple[str, str, Row]] = [
     ("scores/email", "score: within the scale's range", {"score": 0.9}),
     ("scores/email", "band: of the definition", {"band": "middling"}),
     ("scores/email", "band: one for every score", {"band": None}),
+    ("scores/email", "band: holds the score", {"score": 5.5, "band": "low"}),
     ("scores/email", "band: none when unscored", {"state": "unscored", "points": None, "score": None}),
     ("segments/loyal", "person_id: said", {"person_id": ""}),
     ("audiences/perks", "decision: known", {"decision": "perhaps", "reason": "x"}),
@@ -128,6 +129,12 @@ def test_a_planted_row_is_caught(table: str, rule: str, change: Row) -> None:
     schema, row, other = good(table)
     broken = failures(frame(schema, {**row, **change}, other), schema_for(table, CATALOG))
     assert broken[rule][0]
+
+
+def test_a_score_may_lie_a_little_outside_of_the_band_it_was_in() -> None:
+    schema, row, other = good("scores/email")
+    rows = frame(schema, {**row, "score": 5.4, "band": "low"}, {**other, "score": 4.6, "band": "high"})
+    validate(rows, schema_for("scores/email", CATALOG))
 
 
 @pytest.mark.parametrize("table", GOOD)
