@@ -12,6 +12,7 @@ import pandera.polars as pa
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Channel, Score
+from engagement_pipeline.contracts.quality import deciles, proposals, quality
 from engagement_pipeline.contracts.rules import rule
 from engagement_pipeline.core import frames
 from engagement_pipeline.core.machine import REASONS
@@ -281,4 +282,7 @@ _KINDS: Mapping[str, Callable[[str, Catalog], Contract]] = {
     "scores": _scores,
     "segments": _segments,
     "audiences": _audiences,
+    "score_quality": quality,
+    "score_deciles": deciles,
+    "weight_proposal": proposals,
 }

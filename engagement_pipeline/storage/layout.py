@@ -57,10 +57,14 @@ _KINDS: dict[str, Callable[[str, Catalog], TableSpec]] = {
     "held": _fixed(frames.HELD, None, "as_of"),
     # Measure first: a score reads a few of many measures, and skips the row groups of the others.
     "daily_measures": _fixed(frames.DAILY_MEASURES, "event_date", "measure", "person_id"),
+    "daily_messages": _fixed(frames.DAILY_MESSAGES, "event_date", "measure", "person_id", "message_id"),
     "measure_coverage": _fixed(frames.MEASURE_COVERAGE, "event_date", "measure"),
     "points": lambda name, catalog: TableSpec(name, frames.POINTS, "as_of", ("person_id",), folded=True),
     "references": _fixed(frames.REFERENCES, "effective_from", "points"),
     "scores": lambda name, catalog: TableSpec(name, frames.SCORES, "as_of", ("person_id",), folded=True),
     "segments": _fixed(frames.SEGMENTS, "as_of", "person_id"),
     "audiences": _fixed(frames.AUDIENCES, "as_of", "person_id"),
+    "score_quality": _fixed(frames.QUALITY, None, "outcome", "as_of", "model", "metric"),
+    "score_deciles": _fixed(frames.DECILES, None, "outcome", "as_of", "model", "decile"),
+    "weight_proposal": _fixed(frames.PROPOSALS, None, "outcome", "rule"),
 }
