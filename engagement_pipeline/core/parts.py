@@ -63,10 +63,10 @@ def plan_parts(score: Score, keys: Sequence[str]) -> Parts:
 
 
 def given_by(known: pl.LazyFrame, part: Part, parts: Parts) -> pl.LazyFrame:
-    """`person_id`, `quantity` (the part's score in ten-thousandths), `points` and `active` of everyone who has
-    the part. known: `person_id` and `Parts.columns`, see `facts.facts`; null is what does not fit.
+    """`person_id`, `quantity` (the part's score in ten-thousandths), `points` and `active` of everyone who
+    has the part. known: `person_id` and `Parts.columns`, see `facts.facts`; null is what does not fit.
 
-    points = weight × score; with `reweight` × the size of all weights over the size of those of the parts that
+    points = weight × score; with `reweight` × the size of all weights / the size of those of the parts that
     the person has. Exact, and rounded once, halves upwards. `active` is whether the person is more than
     inactive in the part.
     """

@@ -1,7 +1,7 @@
 """Points: what every rule gives every person on an as-of date, exactly, and their sum.
 
 Here: what sums come to in a score, beside what people and other scores give. Not here: adding up (`sums`),
-each of the others (`attributes`, `parts`, `caps`), and what points mean beside those of other people (`scores`).
+the others one by one (`attributes`, `parts`, `caps`), what points mean beside those of others (`scores`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -170,8 +170,7 @@ def _of_events(
     """The contributions of a rule on events, within its cap."""
     whom = plan.asked.only.get(rule.key)
     silence = plan.asked.silences.get(rule.key)
-    if silence is not None:
-        assert known is not None
+    if silence is not None and known is not None:
         quiet = silent(known, active(sums, rule), silence, plan.asked.start, as_of)
         rows = _rows(quiet, rule.key, plan, keys, active=_only_people(plan))
     else:
@@ -188,10 +187,7 @@ def _of_events(
             cap_loss=narrow(net - kept) if most is not None else _ZERO,
             active=pl.lit(value=True),
         )
-    if whom is not None:
-        assert known is not None
-        rows = only_those(rows, known, whom)
-    return rows
+    return rows if whom is None or known is None else only_those(rows, known, whom)
 
 
 def _rows(found: pl.LazyFrame, key: str, plan: ScorePlan, keys: pl.Enum, **given: pl.Expr) -> pl.LazyFrame:

@@ -21,26 +21,37 @@ LIVE = "live"
 """What stands in `reference` for a population that was fitted on the same date."""
 
 
-def standing(points: pl.LazyFrame, people: pl.LazyFrame, applies_to: Condition | None) -> pl.LazyFrame:
+def standing(
+    points: pl.LazyFrame, people: pl.LazyFrame, applies_to: Condition | None, needs_parts: bool = False
+) -> pl.LazyFrame:
     """`person_id`, `points` (Int64), `state` of everyone: `unscored` (does not apply, null points),
-    `inactive` (no contribution, 0 points) or `scored`.
+    `inactive` (nothing found in the window: 0 points, or those that people have without doing anything) or
+    `scored`.
 
-    points: `person_id` and `points` of one score and date. people: `people.as_of` the same date; somebody
-    with points who is missing there is known all the same, without a profile.
+    points: `person_id`, `points` and, unless all of them are, `active` of one score and date. people:
+    `people.as_of` the same date; somebody with points who is missing there is known all the same, without a
+    profile. needs_parts: of a composite whose points are only of those who have its parts; the others are
+    unscored.
     """
     needed = frozenset[str]() if applies_to is None else applies_to.columns
+    columns = [name for name in ("person_id", "points", "active") if name in points.collect_schema()]
     known = profile_facts(people, needed).join(
-        points.select("person_id", "points"), on="person_id", how="full", coalesce=True
+        points.select(columns), on="person_id", how="full", coalesce=True
     )
     applies = pl.lit(value=True) if applies_to is None else applies_to.expr.fill_null(value=False)
+    if needs_parts:
+        applies &= pl.col("points").is_not_null()
+    found = pl.col("points").is_not_null()
+    if "active" in columns:
+        found &= pl.col("active").fill_null(value=True)  # of those stored before it was said
     return known.select(
         "person_id",
         pl.when(applies).then(pl.col("points").fill_null(0)).alias("points"),
         pl.when(~applies)
         .then(pl.lit("unscored"))
-        .when(pl.col("points").is_null())
-        .then(pl.lit("inactive"))
-        .otherwise(pl.lit("scored"))
+        .when(found)
+        .then(pl.lit("scored"))
+        .otherwise(pl.lit("inactive"))
         .alias("state"),
     )
 
@@ -66,7 +77,7 @@ def attach(
     date on which a needed source lacks days; `provisional`, while the window is not covered, and of the
     scored while a frozen reference is lacking; `inactive`; `scored`.
     """
-    known = standing(points, people, plan.applies_to)
+    known = standing(points, people, plan.applies_to, plan.parts.needed)
     reference, provisional = version, False
     if not plan.scale.needs_reference:
         histogram, reference = None, None
