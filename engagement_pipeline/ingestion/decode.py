@@ -3,27 +3,37 @@
 Here: picking the wanted fields out of rows, and why a row is no record. Not here: reading lines (`lines`),
 which shape that is to polars (`shapes`), what a field means (`canonical`, `profiles`), its type (`values`).
 
-`str.json_decode` takes 3.5 s per million rows and fails the whole column for one bad row; reading joined
-lines as NDJSON takes 0.7 s, but fails them all too. So rows are read in blocks, and only within a failing
-block small pieces go through Python, which takes 3 µs a row and can say what is wrong with it. Between the
-two stand rows in which JSON stands as text within JSON (what a queue wraps around a message, what a CSV
-holds in a column): they are found by the key that text follows, and that text is read in turn.
+Polars reads joined lines in 4 µs a row, but fails them all for one that is broken. So rows are read in
+pieces, one that fails in ever smaller ones, and the smallest row by row in Python, which takes 30 µs a row
+and can say what is wrong with it. Between the two stand rows in which JSON stands as text within JSON (what a
+queue wraps around a message, what a CSV holds in a column): they are found by the key that text follows, and
+that text is read in turn.
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from math import ceil
+from typing import NamedTuple, TypeAlias
 
 import polars as pl
 
 from engagement_pipeline.catalog.rowpaths import EACH, PathError, Steps, parse_path
-from engagement_pipeline.ingestion.lines import DEEPEST, read_lines, rewritten, too_deep
+from engagement_pipeline.ingestion.lines import DEEPEST, read_by_python, read_lines, too_deep, why_no_record
 from engagement_pipeline.ingestion.shapes import ALL, Node, layers, picked
 
 BLOCK = 32_768
-PIECE = 1_024
+PIECE = 2_048
+"""Rows that polars reads at once: more of them are no faster, and all are read again when one is broken."""
+SMALLEST = 32
+PARTS = 4
+"""Into how many smaller ones a piece is cut that polars does not take."""
+BLANKS = " \t\r\n"
+
+
+Part: TypeAlias = "tuple[pl.Series, pl.DataFrame | None]"
+"""Rows, and what polars read of them if it could."""
 
 
 class Decoded(NamedTuple):
@@ -119,33 +129,49 @@ def _decoded(raw: pl.Series, root: Node, *, flat: bool) -> Decoded:
 
 def _rows(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded:
     """`textual`: the keys at which text stands in all these rows; None where nobody has looked."""
-    whole = (raw.str.starts_with("{") & raw.str.ends_with("}")).fill_null(False)
-    if not whole.any():
-        return _by_python(raw, root)
-    if not whole.all():
-        # Most broken rows are cut off: what shows at once need not cost the others their pace.
-        intact, cut = whole.arg_true(), (~whole).arg_true()
-        return _together(
-            [(intact, _rows(raw.gather(intact), root, textual)), (cut, _by_python(raw.gather(cut), root))]
-        )
-    fields = read_lines(raw, root.schema(textual or frozenset()))
-    if fields is not None:
-        return Decoded(_results(fields, root), _no_reasons(raw.len()))
+    bare = raw.str.strip_chars(BLANKS)
+    cut = ~(bare.str.starts_with("{") & bare.str.ends_with("}")).fill_null(False)
+    if cut.any():
+        # Most broken rows are cut off. That shows at once, and need not cost the others their pace.
+        found, rows = _rows(raw.set(cut, "{}"), root, textual), cut.arg_true()
+        why = pl.Series([why_no_record(line) for line in raw.gather(rows)], dtype=pl.String)
+        return Decoded(found.fields, found.malformed.scatter(rows, why))
+    schema = root.schema(textual or frozenset())
     parts = [raw.slice(start, PIECE) for start in range(0, raw.len(), PIECE)]
-    tried = [read_lines(part, root.schema(textual or frozenset())) for part in parts[:2]]
-    kinds = [] if textual is not None or any(each is not None for each in tried) else _kinds(raw, root)
+    read = [(part, read_lines(part, schema)) for part in parts[:2]]
+    kinds = [] if textual is not None or any(map(_taken, read)) else _kinds(raw, root)
     if any(keys for keys, _ in kinds):
         return _together([(rows, _rows(raw.gather(rows), root, keys)) for keys, rows in kinds])
-    tried += [read_lines(part, root.schema(textual or frozenset())) for part in parts[2:]]
-    return _in_order(parts, tried, root)
+    read += [(part, read_lines(part, schema)) for part in parts[2:]]
+    return _in_order(_smaller(read, schema), root)
 
 
-def _in_order(parts: list[pl.Series], tried: list[pl.DataFrame | None], root: Node) -> Decoded:
+def _smaller(parts: list[Part], schema: pl.Schema) -> list[Part]:
+    """The parts; those that polars does not take in smaller ones of which it takes as many as it can."""
+    return [each for part in parts for each in ([part] if _taken(part) else _cut_up(part, schema))]
+
+
+def _cut_up(part: Part, schema: pl.Schema) -> list[Part]:
+    raw, _ = part
+    if raw.len() <= SMALLEST:
+        return [part]
+    size = ceil(raw.len() / PARTS)
+    smaller = [raw.slice(start, size) for start in range(0, raw.len(), size)]
+    read = [(each, read_lines(each, schema)) for each in smaller]
+    # Where none is taken broken rows are everywhere, and nothing is gained by smaller parts.
+    return _smaller(read, schema) if any(map(_taken, read)) else [part]
+
+
+def _taken(part: Part) -> bool:
+    return part[1] is not None
+
+
+def _in_order(parts: list[Part], root: Node) -> Decoded:
     """Parts as polars read them; those that it did not take as Python reads them."""
     found: list[Decoded] = []
-    for like, run in groupby(zip(parts, tried, strict=True), key=lambda each: each[1] is not None):
-        if like:
-            fields = pl.concat(each for _, each in run if each is not None)
+    for taken, run in groupby(parts, key=_taken):
+        if taken:
+            fields = pl.concat(fields for _, fields in run if fields is not None)
             found.append(Decoded(_results(fields, root), _no_reasons(fields.height)))
         else:
             found += [_by_python(part, root) for part, _ in run]
@@ -153,24 +179,8 @@ def _in_order(parts: list[pl.Series], tried: list[pl.DataFrame | None], root: No
 
 
 def _by_python(raw: pl.Series, root: Node) -> Decoded:
-    lines, why = rewritten(raw, root)
-    fields = read_lines(lines, root.schema(frozenset()))
-    if fields is None:
-        fields, why = _one_by_one(lines, why, root.schema(frozenset()))
+    fields, why = read_by_python(raw, root)
     return Decoded(_results(fields, root), pl.Series("malformed", why, dtype=pl.String))
-
-
-def _one_by_one(
-    lines: pl.Series, why: list[str | None], schema: pl.Schema
-) -> tuple[pl.DataFrame, list[str | None]]:
-    """Rows that Python wrote and polars does not take (numbers of hundreds of digits within a list, say) are
-    malformed, and only they."""
-    found, reasons = [], []
-    for row, reason in zip(lines, why, strict=True):
-        fields = read_lines(pl.Series([row]), schema)
-        found.append(pl.DataFrame([[None]] * len(schema), schema=schema) if fields is None else fields)
-        reasons.append("JSON with a value that cannot be read" if fields is None else reason)
-    return pl.concat(found), reasons
 
 
 def _kinds(raw: pl.Series, root: Node) -> list[tuple[frozenset[str], pl.Series]]:
@@ -281,6 +291,3 @@ def _as_lists(text: pl.Series) -> pl.Series:
 def _one_line(text: pl.Series) -> pl.Series:
     """JSON without line breaks, which are blanks to it."""
     return text.str.replace_all(r"[\r\n]", " ")
-
-
-# --- depth ------------------------------------------------------------------------------------------

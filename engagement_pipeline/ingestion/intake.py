@@ -25,6 +25,7 @@ from engagement_pipeline.ingestion.landing import (
     Found,
     Tally,
     discover,
+    handed_over,
     in_pieces,
     landed_rows,
     oddities,
@@ -48,7 +49,8 @@ from engagement_pipeline.storage.tombstones import tombstones
 COMMIT_ROWS = 500_000
 """Files with fewer rows are landed together: a commit takes 50 ms, many deliveries are a few KB."""
 JUDGED_ROWS = 65_536
-"""Rows of such files that are judged together: 2,000 files of a row each take 10 s, one by one 79."""
+"""Rows that are judged together, long ones counted as several: 2,000 files of a row each take 10 s, one by
+one 79."""
 
 
 def take_in(
@@ -160,7 +162,7 @@ class _Work:
             for block in blocks:
                 first.append(block)
                 if weight(first) >= COMMIT_ROWS:
-                    self._take_big(found, chain(first, blocks))
+                    self._take_big(found, chain(handed_over(first), blocks))
                     return
             self.gathered[found] = _Read(first, oddities(found, self.source))
         except UnreadableFile as error:
@@ -251,7 +253,7 @@ class _Work:
 
         def whole() -> Iterator[pl.DataFrame]:
             """Raises at the end of the rows when too many were rejected, so that none of them lands."""
-            yield from self._judged(blocks, {found.fingerprint: verdict})
+            yield from self._judged(in_pieces(blocks, JUDGED_ROWS), {found.fingerprint: verdict})
             self.judge.conclude([verdict])
             if verdict.refusal:
                 raise verdict.refusal

@@ -239,6 +239,13 @@ def in_pieces(blocks: Iterable[pl.DataFrame], rows: int = PIECE_ROWS) -> Iterato
         yield pl.concat(held)
 
 
+def handed_over(blocks: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The blocks, none of which is held here any longer once it was given."""
+    blocks.reverse()
+    while blocks:
+        yield blocks.pop()
+
+
 def oddities(found: Found, source: Source) -> list[str]:
     """Columns that the mapping reads and the file does not have: their values stay empty."""
     there = None if found.path is None else columns_of(found.path, source)

@@ -33,14 +33,35 @@ def read_lines(raw: pl.Series, schema: pl.Schema) -> pl.DataFrame | None:
     return fields if fields.height == raw.len() else None
 
 
-def rewritten(raw: pl.Series, root: Node) -> tuple[pl.Series, list[str | None]]:
-    """Rows reduced to what `root` reads, in JSON that polars reads; an empty record for the malformed."""
+def read_by_python(raw: pl.Series, root: Node) -> tuple[pl.DataFrame, list[str | None]]:
+    """One row per line, and why it is no record, null where it is. Lines are reduced to what `root` reads, in
+    JSON that polars reads; an empty record for the malformed."""
     texts, why = [], []
     for line in raw:
-        record, reason = _record(line)
+        record, problem = _record(line)
         texts.append(json.dumps(_shaped(record, root)))
-        why.append(reason)
-    return pl.Series(raw.name, texts, dtype=pl.String), why
+        why.append(problem)
+    lines, schema = pl.Series(raw.name, texts, dtype=pl.String), root.schema(frozenset())
+    fields = read_lines(lines, schema)
+    return (fields, why) if fields is not None else _one_by_one(lines, why, schema)
+
+
+def _one_by_one(
+    lines: pl.Series, why: list[str | None], schema: pl.Schema
+) -> tuple[pl.DataFrame, list[str | None]]:
+    """Rows that Python wrote and polars does not take (numbers of hundreds of digits within a list, say) are
+    malformed, and only they."""
+    found, reasons = [], []
+    for row, reason in zip(lines, why, strict=True):
+        fields = read_lines(pl.Series([row]), schema)
+        found.append(pl.DataFrame([[None]] * len(schema), schema=schema) if fields is None else fields)
+        reasons.append("JSON with a value that cannot be read" if fields is None else reason)
+    return pl.concat(found), reasons
+
+
+def why_no_record(line: str | None) -> str | None:
+    """Why a row is no record, None where it is."""
+    return _record(line)[1]
 
 
 def _record(line: str | None) -> tuple[dict[str, object], str | None]:
