@@ -105,8 +105,8 @@ def stitched(
     """These daily measures by canonical person as known on `as_of`: one row per person, day and measure
     again.
 
-    Quantities are counts and sums of hundredths, which add up over ids; a measure that counts distinct things
-    could not be stitched this way. daily: `frames.DAILY_MEASURES`, returned as it is when nobody has an alias
+    Quantities are counts and sums of hundredths, which add up over ids; what counts distinct things is made
+    of them afterwards (`core.quantities`), or stitched by `stitched_messages`. daily: `frames.DAILY_MEASURES`, returned as it is when nobody has an alias
     by then. aliases: `frames.ALIASES`.
     """
     known = known_on(aliases, as_of).collect()
@@ -124,6 +124,17 @@ def stitched(
     )
     others = daily.join(concerned, on="person_id", how="anti").select(regrouped.collect_schema().names())
     return pl.concat([others, regrouped])
+
+
+def stitched_messages(
+    messages: pl.LazyFrame, aliases: pl.LazyFrame, as_of: date, measures: Sequence[str]
+) -> pl.LazyFrame:
+    """The messages of these measures by canonical person as known on `as_of`; one that two ids of a person
+    have stands there twice, and counts once (`core.quantities`). messages: `frames.DAILY_MESSAGES`; aliases:
+    `frames.ALIASES`."""
+    found = messages.filter(pl.col("measure").is_in(measures))
+    known = known_on(aliases, as_of).collect()
+    return found if known.is_empty() else _mapped(found, known.lazy())
 
 
 def memberships(aliases: pl.LazyFrame) -> pl.LazyFrame:

@@ -33,6 +33,11 @@ class Quantity:
         return self.measure if self.kind == "sum" else " ".join(parts)
 
     @property
+    def of_messages(self) -> bool:
+        """Whether it is made of `frames.DAILY_MESSAGES`."""
+        return self.kind == "messages"
+
+    @property
     def reads_history(self) -> bool:
         """Whether days before every window count: who did it for the first time is known from the start."""
         return self.kind == "first"

@@ -25,7 +25,7 @@ def by_measure(
     read = {quantity.measure: quantity for rule in rules for quantity in rule.quantities}
     stored = {True: daily if messages is None else messages, False: daily}
     return {
-        measure: stored[quantity.kind == "messages"].filter(pl.col("measure") == measure)
+        measure: stored[quantity.of_messages].filter(pl.col("measure") == measure)
         for measure, quantity in sorted(read.items())
     }
 

@@ -20,10 +20,25 @@ class Engine(Protocol):
     def measures(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
         """`frames.DAILY_MEASURES` of the events, in parts that share no day."""
 
-    def points(
-        self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date
-    ) -> Iterator[dict[str, pl.DataFrame]]:
-        """`frames.POINTS` by score, in parts that share no person and ascend by person."""
+    def messages(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
+        """`frames.DAILY_MESSAGES` of the events, in parts that share no day."""
 
-    def windows(self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> Iterator[Window]:
+    def points(
+        self,
+        daily: pl.LazyFrame,
+        plans: Sequence[ScorePlan],
+        as_of: date,
+        messages: pl.LazyFrame | None = None,
+        known: pl.DataFrame | None = None,
+    ) -> Iterator[dict[str, pl.DataFrame]]:
+        """`frames.POINTS` by score, in parts that share no person and ascend by person. messages: needed
+        where a rule counts them; known (see `core.points.contributed`): where one asks about people."""
+
+    def windows(
+        self,
+        daily: pl.LazyFrame,
+        plans: Sequence[ScorePlan],
+        as_of: date,
+        messages: pl.LazyFrame | None = None,
+    ) -> Iterator[Window]:
         """What the same points are made of, in the same parts, for scores that are computed one by one."""

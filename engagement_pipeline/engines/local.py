@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from engagement_pipeline.core.measures import Measure, daily_measures
+from engagement_pipeline.core.measures import Measure, daily_measures, daily_messages
 from engagement_pipeline.core.plan import ScorePlan
-from engagement_pipeline.engines.window import Window, added_up
+from engagement_pipeline.engines.window import Window, added_up, with_people
 
 KEY_WEIGHT = 10
 """A person's points with their contributions need about as much memory as ten rows of measures. Counting only
@@ -30,32 +30,63 @@ class LocalEngine:
         for part in self._split(events, "event_date"):
             yield daily_measures(part, measures).collect()
 
+    def messages(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
+        """`frames.DAILY_MESSAGES`; parts as those of `measures`."""
+        for part in self._split(events, "event_date"):
+            yield daily_messages(part, measures).collect()
+
     def points(
-        self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date
+        self,
+        daily: pl.LazyFrame,
+        plans: Sequence[ScorePlan],
+        as_of: date,
+        messages: pl.LazyFrame | None = None,
+        known: pl.DataFrame | None = None,
     ) -> Iterator[dict[str, pl.DataFrame]]:
         """`frames.POINTS` by score; a part per range of person ids, ascending, so that the parts of a score
         appended to each other are sorted and a reader skips the row groups it does not need."""
-        for window in self.windows(daily, plans, as_of):
-            yield {plan.name: window.points(plan) for plan in plans}
+        windows = self.windows(daily, plans, as_of, messages)
+        if known is None:
+            for window in windows:
+                yield {plan.name: window.points(plan) for plan in plans}
+            return
+        for window, people in with_people(windows, known, plans, as_of):
+            yield {plan.name: window.points(plan, people if plan.reads_people else None) for plan in plans}
 
-    def windows(self, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date) -> Iterator[Window]:
+    def windows(
+        self,
+        daily: pl.LazyFrame,
+        plans: Sequence[ScorePlan],
+        as_of: date,
+        messages: pl.LazyFrame | None = None,
+    ) -> Iterator[Window]:
         """What the plans' points are made of, read and added up once for all of them; a part per range of
         person ids, ascending."""
         first = as_of - timedelta(days=max(plan.window for plan in plans) - 1)
-        inside = daily.filter(
-            pl.col("measure").is_in(sorted({measure for plan in plans for measure in plan.measures})),
-            pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)),
-        )
-        for part in self._split(inside, "person_id"):
-            yield added_up(part, plans, as_of)
+        counted = pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of))
+        if history := sorted({measure for plan in plans for measure in plan.history}):
+            counted |= pl.col("measure").is_in(history) & (pl.col("event_date") <= pl.lit(as_of))
+        needed = sorted({measure for plan in plans for measure in plan.measures})
+        inside = [
+            frame.filter(pl.col("measure").is_in(needed), counted)
+            for frame in ([daily] if messages is None else [daily, messages])
+        ]
+        for part in self._split_all(inside, "person_id"):
+            yield added_up(part[0], plans, as_of, *part[1:])
 
     def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
         """The frame in at most as many ranges of the key as there are buckets, each about as heavy."""
+        for (part,) in self._split_all([frame], key):
+            yield part
+
+    def _split_all(self, frames: list[pl.LazyFrame], key: str) -> Iterator[list[pl.LazyFrame]]:
+        """Frames cut at the same places."""
         if self.buckets == 1:
-            yield frame
+            yield frames
             return
         weight = pl.len().cast(pl.Int64) + KEY_WEIGHT
-        keys = frame.group_by(key).agg(weight=weight).sort(key).collect(engine="streaming")
+        rows = pl.concat([frame.select(key) for frame in frames])
+        keys = rows.group_by(key).agg(weight=weight).sort(key).collect(engine="streaming")
         before = pl.col("weight").cum_sum() - pl.col("weight")
         ranges = (
             keys.group_by(before * self.buckets // pl.col("weight").sum(), maintain_order=True)
@@ -63,6 +94,7 @@ class LocalEngine:
             .select("first", "last")
         )
         if ranges.is_empty():
-            yield frame
+            yield frames
         for first, last in ranges.iter_rows():
-            yield frame.filter(pl.col(key).is_between(pl.lit(first), pl.lit(last)))
+            within = pl.col(key).is_between(pl.lit(first), pl.lit(last))
+            yield [frame.filter(within) for frame in frames]

@@ -5,13 +5,14 @@ Here: people as numbers, their sums by measure, and points from them. Not here: 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import contributed, points
 from engagement_pipeline.core.sums import sums
@@ -57,11 +58,28 @@ class Window:
             frame.write_ipc(folder / f"{number}.arrow")
 
 
+def with_people(
+    windows: Iterable[Window], known: pl.DataFrame, plans: Sequence[ScorePlan], as_of: date
+) -> Iterator[tuple[Window, pl.DataFrame]]:
+    """Each window with those of the people who come before the end of its own; in the end the others, with a
+    window in which nothing was found. windows ascend by person. known: see `core.points.contributed`."""
+    done = None
+    for window in windows:
+        if window.people.len():
+            last = str(window.people[-1])
+            after = pl.lit(value=True) if done is None else pl.col("person_id") > pl.lit(done)
+            done = last
+            yield window, known.filter(after, pl.col("person_id") <= pl.lit(last))
+    rest = known if done is None else known.filter(pl.col("person_id") > pl.lit(done))
+    nothing = DAILY_MEASURES.to_frame().lazy(), DAILY_MESSAGES.to_frame().lazy()
+    yield added_up(nothing[0], plans, as_of, nothing[1]), rest
+
+
 def added_up(
     daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date, messages: pl.LazyFrame | None = None
 ) -> Window:
-    """Reads once. daily: `frames.DAILY_MEASURES`, messages: `frames.DAILY_MESSAGES`, needed where a rule counts
-    them; both hold the plans' measures alone."""
+    """Reads once. daily: `frames.DAILY_MEASURES`; messages: `frames.DAILY_MESSAGES`, needed where a rule
+    counts them. Both hold the plans' measures alone."""
     needed = frozenset[str]().union(*(plan.measures for plan in plans))
     told = frozenset[str]().union(*(plan.message_measures for plan in plans))
     kind = pl.Categorical(pl.Categories.random())
@@ -70,9 +88,10 @@ def added_up(
         frames.append(_read(daily if messages is None else messages, told, kind, pl.col("message_id")))
     people, frames = _numbered(frames, kind)
     by_measure = {measure: rows for frame in frames for measure, rows in _by_measure(frame).items()}
-    missing = {measure: frames[-1 if measure in told else 0].clear() for measure in needed - by_measure.keys()}
+    for measure in needed - by_measure.keys():
+        by_measure[measure] = frames[-1 if measure in told else 0].clear()
     found = sums(
-        {measure: frame.lazy() for measure, frame in sorted((by_measure | missing).items())},
+        {measure: frame.lazy() for measure, frame in by_measure.items()},
         [rule for plan in plans for rule in plan.rules],
         as_of,
         {
@@ -93,9 +112,7 @@ def _read(rows: pl.LazyFrame, measures: frozenset[str], kind: pl.Categorical, *m
     ).collect()
 
 
-def _numbered(
-    frames: Sequence[pl.DataFrame], kind: pl.Categorical
-) -> tuple[pl.Series, list[pl.DataFrame]]:
+def _numbered(frames: Sequence[pl.DataFrame], kind: pl.Categorical) -> tuple[pl.Series, list[pl.DataFrame]]:
     """The people of all frames, sorted, and the frames with each person's place among them."""
     codes = [rows["person_id"].to_physical() for rows in frames]
     count = 1 + max((int(most) for each in codes if (most := each.max()) is not None), default=-1)  # type: ignore[arg-type]

@@ -26,7 +26,14 @@ from engagement_pipeline.ingestion.landing import listing
 from engagement_pipeline.ingestion.naming import Names, telling
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.held import held_on, noted
-from engagement_pipeline.orchestration.measured import COVERAGE, MEASURES, event_sources, events_digest
+from engagement_pipeline.orchestration.measured import (
+    COVERAGE,
+    MEASURES,
+    MESSAGES,
+    event_sources,
+    events_digest,
+    measures_version,
+)
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage import erasures
 from engagement_pipeline.storage.deliveries import DELIVERIES
@@ -172,7 +179,7 @@ def _cover_anew(bench: Workbench, work: list[Rewritten]) -> int:
     if not bench.lake.exists(COVERAGE):
         return 0
     sources = [f"events/{name}" for name in event_sources(bench.catalog)]
-    stored = {table: bench.lake.partitions(table) for table in [*sources, MEASURES]}
+    stored = {table: bench.lake.partitions(table) for table in [*sources, MEASURES, MESSAGES]}
     was: dict[tuple[str, str], str] = {}
     for each in work:
         if each.table in stored:
@@ -187,8 +194,8 @@ def _cover_anew(bench: Workbench, work: list[Rewritten]) -> int:
                     date.fromisoformat(day),
                     events_digest({each: old.get(each) for each in sources}),
                     events_digest({each: now.get(each) for each in sources}),
-                    old[MEASURES],
-                    now[MEASURES],
+                    measures_version(old[MEASURES], old.get(MESSAGES)),
+                    measures_version(now[MEASURES], now.get(MESSAGES)),
                 )
             )
     schema = {

@@ -14,11 +14,12 @@ from datetime import date
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog
-from engagement_pipeline.core.frames import DAILY_MEASURES, MEASURE_COVERAGE
-from engagement_pipeline.core.measures import Measure
+from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES, MEASURE_COVERAGE
+from engagement_pipeline.core.measures import Measure, measures_of
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.staging import StagedTable
 
-MEASURES, COVERAGE = "daily_measures", "measure_coverage"
+MEASURES, MESSAGES, COVERAGE = "daily_measures", "daily_messages", "measure_coverage"
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,50 @@ def events_digest(versions: Mapping[str, str | None]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+def counts_messages(catalog: Catalog) -> bool:
+    """Whether any rule counts messages: only then is there a table of them."""
+    return any(measure.kind == "messages" for measure in measures_of(catalog).values())
+
+
+def keeps_messages(bench: Workbench) -> bool:
+    """Whether the table of messages is written: also where no rule counts them any more, to empty it."""
+    return counts_messages(bench.catalog) or bench.lake.exists(MESSAGES)
+
+
+def measures_version(daily: str, messages: str | None) -> str:
+    """What stands for a day's measures in coverage, of the data versions of the day in both tables."""
+    return daily if messages is None else f"{daily}+{messages}"
+
+
+def stored_versions(bench: Workbench) -> dict[str, str]:
+    """Day -> `measures_version`, as stored now."""
+    messages = {day: info.data_version for day, info in bench.lake.partitions(MESSAGES).items()}
+    return {
+        day: measures_version(info.data_version, messages.get(day))
+        for day, info in bench.lake.partitions(MEASURES).items()
+    }
+
+
+def versions_of(staged: Mapping[str, StagedTable]) -> dict[str, str]:
+    """Day -> `measures_version`, of what is about to be stored."""
+    messages = staged[MESSAGES].partitions if MESSAGES in staged else {}
+    return {
+        day: measures_version(part.data_version, messages[day].data_version if day in messages else None)
+        for day, part in staged[MEASURES].partitions.items()
+    }
+
+
 def covered(bench: Workbench, days: Sequence[str] | None = None) -> pl.LazyFrame:
     """`event_date`, `measure`, `events_version`: which measure is stored for which day. Coverage that was
-    written for other content than the day's partition of `daily_measures` now holds is left out."""
+    written for other content than the day's partitions of `daily_measures` and `daily_messages` now hold is
+    left out."""
     if not bench.lake.exists(COVERAGE):
         return MEASURE_COVERAGE.to_frame().lazy().drop("measures_version")
-    stored = bench.lake.partitions(MEASURES)
+    stored = stored_versions(bench)
     now = pl.LazyFrame(
         {
             "event_date": [date.fromisoformat(day) for day in stored],
-            "measures_version": [info.data_version for info in stored.values()],
+            "measures_version": list(stored.values()),
         },
         schema={name: MEASURE_COVERAGE[name] for name in ("event_date", "measures_version")},
     )
@@ -83,24 +118,36 @@ def plan_work(covered: pl.LazyFrame, versions: Mapping[str, str], measures: Sequ
 
 
 def compute(
-    bench: Workbench, sources: Sequence[str], work: Sequence[Work], measures: Mapping[str, Measure]
+    bench: Workbench,
+    sources: Sequence[str],
+    work: Sequence[Work],
+    measures: Mapping[str, Measure],
+    table: str = MEASURES,
 ) -> Iterator[pl.DataFrame]:
-    """The rows of every day of the work: what is missing from events, the rest as it is stored."""
-    yield DAILY_MEASURES.to_frame()
+    """The rows of every day of the work, of `daily_measures` or of `daily_messages`: what is missing from
+    events, the rest as it is stored."""
+    schema, made = {
+        MEASURES: (DAILY_MEASURES, bench.engine.measures),
+        MESSAGES: (DAILY_MESSAGES, bench.engine.messages),
+    }[table]
+    measures = {
+        name: each for name, each in measures.items() if (each.kind == "messages") == (table == MESSAGES)
+    }
+    yield schema.to_frame()
     stored = {source: bench.lake.partitions(source) for source in sources}
     for each in work:
         kept = [name for name in measures if name not in each.missing]
         if kept:
-            rows = bench.lake.scan(MEASURES, each.days).filter(pl.col("measure").is_in(kept))
-            yield rows.select(DAILY_MEASURES.names()).collect()
+            rows = bench.lake.scan(table, each.days).filter(pl.col("measure").is_in(kept))
+            yield rows.select(schema.names()).collect()
         events = [
             bench.lake.scan(source, days)
             for source, infos in stored.items()
             if (days := [day for day in each.days if day in infos])
         ]
-        if events and each.missing:
-            missing = [measures[name] for name in each.missing]
-            yield from bench.engine.measures(pl.concat(events, how="diagonal"), missing)
+        missing = [measure for name, measure in measures.items() if name in each.missing]
+        if events and missing:
+            yield from made(pl.concat(events, how="diagonal"), missing)
 
 
 def coverage_rows(

@@ -14,15 +14,15 @@ from typing import NamedTuple
 import polars as pl
 
 from engagement_pipeline.core.audiences import plan_campaign
-from engagement_pipeline.core.measures import SHADOW, shadows_of
+from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.segments import plan_segment
 from engagement_pipeline.ingestion.coverage import Deliveries
 from engagement_pipeline.orchestration.assets.people import consent_reads, people_inputs
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
-from engagement_pipeline.orchestration.measured import covered, event_sources
-from engagement_pipeline.orchestration.scoring import asked_of
+from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES, covered, event_sources
+from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, reads_from
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import SHOWN_AS, current
 from engagement_pipeline.storage.deliveries import delivered
@@ -97,7 +97,7 @@ def resting_on(bench: Workbench, days: Sequence[date]) -> list[date]:
     for plan in bench.plans.values():
         for key in bench.lake.partitions(f"points/{plan.name}"):
             as_of = date.fromisoformat(key)
-            if any(0 <= (as_of - day).days < plan.window for day in days):
+            if any(plan.rests_on(day, as_of) for day in days):
                 found.add(as_of)
     return sorted(found)
 
@@ -141,7 +141,7 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
         for plan in bench.plans.values():
             points, scores = f"points/{plan.name}", f"scores/{plan.name}"
             if (plan.name, day) not in unmeasured and _begun(stored(points), day, newest):
-                versions = _window(stored("daily_measures"), plan, day) | held(day, "aliases")
+                versions = _window(bench, stored, plan, day) | held(day, "aliases")
                 _add(due, points, day, versions, stored)
             versions = _versions([points], day, stored) | people(day, asked_of(plan))
             versions |= _yesterday(plan, day, stored)
@@ -212,25 +212,8 @@ def _uncovered(
 ) -> pl.DataFrame:
     """`score`, `as_of`, `event_date`, `measure`: what was not computed in the windows of these dates, of the
     scores' measures and their `shadows`."""
-    start, scored = bench.catalog.project.start_date, list(scored)
-    spans = pl.LazyFrame(
-        [(plan.name, day, max(start, day - timedelta(days=plan.window - 1))) for plan, day in scored],
-        schema={"score": pl.String, "as_of": pl.Date, "first": pl.Date},
-        orient="row",
-    )
-    measures = pl.LazyFrame(
-        [
-            (plan.name, measure)
-            for plan in bench.plans.values()
-            for measure in sorted(plan.measures | {m + SHADOW for m in plan.measures} & shadows)
-        ],
-        schema={"score": pl.String, "measure": pl.String},
-        orient="row",
-    )
     return (
-        spans.with_columns(event_date=pl.date_ranges("first", "as_of"))
-        .explode("event_date")
-        .join(measures, on="score")
+        days_wanted(scored, bench.catalog.project.start_date, shadows)
         .join(covered(bench), on=["event_date", "measure"], how="anti")
         .select("score", "as_of", "event_date", "measure")
         .collect()
@@ -272,10 +255,15 @@ def _unshown(bench: Workbench, table: str, day: date, stored: Stored) -> bool:
     return shown.version != stored(table)[key].delta_version
 
 
-def _window(measured: Mapping[str, PartitionInfo], plan: ScorePlan, day: date) -> dict[str, int]:
+def _window(bench: Workbench, stored: Stored, plan: ScorePlan, day: date) -> dict[str, int]:
     """The newest version of the measures that a score reads."""
-    days = ((day - timedelta(days=age)).isoformat() for age in range(plan.window))
-    return {"daily_measures": max(measured[key].delta_version for key in days if key in measured)}
+    first = reads_from(bench, [plan], day)
+    days = [(first + timedelta(days=age)).isoformat() for age in range((day - first).days + 1)]
+    tables = (MEASURES, MESSAGES) if plan.message_measures else (MEASURES,)
+    versions = {
+        table: [stored(table)[key].delta_version for key in days if key in stored(table)] for table in tables
+    }
+    return {table: max(found) for table, found in versions.items() if found}
 
 
 def _yesterday(plan: ScorePlan, day: date, stored: Stored) -> dict[str, int]:

@@ -34,10 +34,17 @@ def in_ranges(partitions_per_run: int = 30) -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=partitions_per_run)
 
 
-def lookback(days: int) -> dg.TimeWindowPartitionMapping:
-    """As-of date D reads the event days [D-days+1, D]; days before the project's start are none."""
+ALL_DAYS = 200 * 366
+"""More than any project has."""
+
+
+def lookback(days: int | None) -> dg.TimeWindowPartitionMapping:
+    """As-of date D reads the event days [D-days+1, D], or all up to D; days before the project's start are
+    none."""
     return dg.TimeWindowPartitionMapping(
-        start_offset=1 - days, end_offset=0, allow_nonexistent_upstream_partitions=True
+        start_offset=1 - (ALL_DAYS if days is None else days),
+        end_offset=0,
+        allow_nonexistent_upstream_partitions=True,
     )
 
 

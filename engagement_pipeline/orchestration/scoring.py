@@ -11,22 +11,29 @@ from functools import partial
 import polars as pl
 
 from engagement_pipeline.core.coverage import Guard
-from engagement_pipeline.core.identity import stitched
-from engagement_pipeline.core.measures import shadows_of
+from engagement_pipeline.core.frames import DAILY_MESSAGES
+from engagement_pipeline.core.identity import stitched, stitched_messages
+from engagement_pipeline.core.measures import SHADOW, shadows_of
 from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.scores import TRUSTED, attach
 from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.engines.window import Window
 from engagement_pipeline.orchestration.known import stored_aliases
-from engagement_pipeline.orchestration.measured import MEASURES, covered
+from engagement_pipeline.orchestration.measured import (
+    MEASURES,
+    MESSAGES,
+    counts_messages,
+    covered,
+)
 from engagement_pipeline.orchestration.standing import frozen, reference_in_force
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
 def window_tables(bench: Workbench) -> tuple[str, ...]:
     """What points are made from: their versions go into the commit."""
-    return (MEASURES, "aliases") if bench.catalog.has_aliases else (MEASURES,)
+    more = (MESSAGES,) if counts_messages(bench.catalog) else ()
+    return (MEASURES, *more, "aliases") if bench.catalog.has_aliases else (MEASURES, *more)
 
 
 class MeasuresMissing(Exception):  # noqa: N818  the words are what the reader sees
@@ -47,9 +54,10 @@ def points_rows(
         # Taken before reading, so that nothing is kept under a newer version than was read.
         key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
         rows = window_rows(bench, [plan], as_of)
+        said = message_rows(bench, [plan], as_of)
         check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
         if len(days) > 1:  # a step makes all dates before the next step makes any: too much to keep
-            windows: Iterable[Window] = bench.engine.windows(rows, [plan], as_of)
+            windows: Iterable[Window] = bench.engine.windows(rows, [plan], as_of, said)
         else:
             windows = bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
         for window in windows:
@@ -59,33 +67,55 @@ def points_rows(
 def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified | None:
     """How much of the score rests on machine events, as far as that is measured."""
     project = bench.catalog.project
-    first = as_of - timedelta(days=max(each.window for each in bench.plans.values()) - 1)
+    first = reads_from(bench, bench.plans.values(), as_of)
+    within = pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of))
+    tables = [table for table in (MEASURES, MESSAGES) if bench.lake.exists(table)]
 
     def compute() -> pl.DataFrame:
-        within = pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of))
-        return by_day(bench.lake.scan(MEASURES).filter(within)).collect()
+        return pl.concat(by_day(bench.lake.scan(table).filter(within)) for table in tables).collect()
 
-    totals = bench.totals.rows((as_of, bench.lake.version(MEASURES)), compute).lazy()
+    key = (as_of, *sorted(bench.versions(tables).items()))
+    totals = bench.totals.rows(key, compute).lazy()
     return unverified(totals, covered(bench), plan, shadows_of(bench.catalog), project.start_date, as_of)
 
 
 def window_rows(
     bench: Workbench, plans: Sequence[ScorePlan], as_of: date, *, allow_missing: bool = False
 ) -> pl.LazyFrame:
-    """`frames.DAILY_MEASURES` of the longest window of the plans, by person as known on the date: the one way
-    from what is stored to points. What it reads is named in `window_tables`."""
-    first = max(
-        bench.catalog.project.start_date, as_of - timedelta(days=max(plan.window for plan in plans) - 1)
-    )
-    days = [first + timedelta(days=age) for age in range((as_of - first).days + 1)]
-    rows = bench.lake.scan(MEASURES, [day.isoformat() for day in days], allow_missing=allow_missing)
+    """`frames.DAILY_MEASURES` of the longest window of the plans, by person as known on the date: with
+    `message_rows` the one way from what is stored to points. What they read is named in `window_tables`."""
+    rows = bench.lake.scan(MEASURES, _days(bench, plans, as_of), allow_missing=allow_missing)
     needed = sorted({measure for plan in plans for measure in plan.measures})
     return stitched(rows, stored_aliases(bench), as_of, needed)
 
 
+def message_rows(bench: Workbench, plans: Sequence[ScorePlan], as_of: date) -> pl.LazyFrame | None:
+    """`frames.DAILY_MESSAGES` of the same window, by person as known on the date; None where no plan counts
+    messages. Days that are missing are left out: `check_coverage` knows them."""
+    if not (needed := sorted({measure for plan in plans for measure in plan.message_measures})):
+        return None
+    if not bench.lake.exists(MESSAGES):
+        return DAILY_MESSAGES.to_frame().lazy()
+    rows = bench.lake.scan(MESSAGES, _days(bench, plans, as_of), allow_missing=True)
+    return stitched_messages(rows, stored_aliases(bench), as_of, needed)
+
+
+def _days(bench: Workbench, plans: Sequence[ScorePlan], as_of: date) -> list[str]:
+    first = reads_from(bench, plans, as_of)
+    return [(first + timedelta(days=age)).isoformat() for age in range((as_of - first).days + 1)]
+
+
+def reads_from(bench: Workbench, plans: Iterable[ScorePlan], as_of: date) -> date:
+    """The first day of the project on which anything counts for any of the plans."""
+    start = bench.catalog.project.start_date
+    days = (day for plan in plans for day in plan.reads_from(start, as_of).values())
+    return min(days, default=as_of)
+
+
 def _windows(bench: Workbench, as_of: date, plans: Sequence[ScorePlan]) -> Iterable[Window]:
     # Days that only another plan's longer window has may be missing: its own step refuses them.
-    return bench.engine.windows(window_rows(bench, plans, as_of, allow_missing=True), plans, as_of)
+    rows = window_rows(bench, plans, as_of, allow_missing=True)
+    return bench.engine.windows(rows, plans, as_of, message_rows(bench, plans, as_of))
 
 
 def scores_rows(
@@ -132,12 +162,9 @@ def asked_of(plan: ScorePlan) -> frozenset[str]:
 
 
 def check_coverage(coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date) -> None:
-    """Raises MeasuresMissing unless every measure of the plan was computed for every day of its window that
-    lies in the project. A day without rows means nobody did anything only when it was computed."""
-    first = max(start, as_of - timedelta(days=plan.window - 1))
-    wanted = pl.LazyFrame({"event_date": pl.date_range(first, as_of, eager=True)}).join(
-        pl.LazyFrame({"measure": sorted(plan.measures)}), how="cross"
-    )
+    """Raises MeasuresMissing unless every measure of the plan was computed for every day on which it counts
+    and that lies in the project. A day without rows means nobody did anything only when it was computed."""
+    wanted = days_wanted([(plan, as_of)], start)
     missing = wanted.join(coverage, on=["event_date", "measure"], how="anti").sort("event_date").collect()
     if not missing.is_empty():
         days: Sequence[date] = missing["event_date"].unique(maintain_order=True).to_list()
@@ -147,6 +174,27 @@ def check_coverage(coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: 
             f"Materialize daily_measures from {days[0]} to {days[-1]} (only what is missing is computed), "
             "then this again."
         )
+
+
+def days_wanted(
+    scored: Iterable[tuple[ScorePlan, date]], start: date, shadows: frozenset[str] = frozenset()
+) -> pl.LazyFrame:
+    """`score`, `as_of`, `measure`, `event_date`: the days on which the scores' measures count on these dates,
+    and their `shadows`; start is the project's first day."""
+    spans = [
+        (plan.name, as_of, each, first)
+        for plan, as_of in scored
+        for measure, first in sorted(plan.reads_from(start, as_of).items())
+        for each in (measure, measure + SHADOW)
+        if each == measure or each in shadows
+    ]
+    schema = {"score": pl.String, "as_of": pl.Date, "measure": pl.String, "first": pl.Date}
+    return (
+        pl.LazyFrame(spans, schema=schema, orient="row")
+        .with_columns(event_date=pl.date_ranges("first", "as_of"))
+        .explode("event_date")
+        .drop("first")
+    )
 
 
 def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:

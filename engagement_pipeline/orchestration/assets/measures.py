@@ -15,13 +15,16 @@ from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.measured import (
     COVERAGE,
     MEASURES,
+    MESSAGES,
     Work,
     compute,
     coverage_rows,
     covered,
     event_sources,
     events_versions,
+    keeps_messages,
     plan_work,
+    versions_of,
 )
 from engagement_pipeline.orchestration.metadata import column_schema, markdown, markdown_table
 from engagement_pipeline.orchestration.partitions import event_days
@@ -31,7 +34,8 @@ from engagement_pipeline.storage.staging import StagedTable
 
 
 def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
-    """`daily_measures` by event day; the same step stores `measure_coverage`, a table without an asset."""
+    """`daily_measures` by event day; the same step stores `daily_messages` where a rule counts messages, and
+    `measure_coverage`: tables without an asset."""
     project = bench.catalog.project
     sources = [f"events/{name}" for name in event_sources(bench.catalog)]
     measures = measures_of(bench.catalog)
@@ -40,7 +44,8 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
         group_name="measures",
         description=(
             "What every person did each day, once per distinct quantity that rules read, uncapped. The table "
-            f"`{COVERAGE}` says which measure was computed for which day, from which version of its events."
+            f"`{COVERAGE}` says which measure was computed for which day, from which version of its events; "
+            f"`{MESSAGES}` holds the messages behind rules that count each of them once."
         ),
         kinds={"polars", "deltalake"},
         metadata={
@@ -60,15 +65,19 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
     )
     def daily_measures(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[StagedTable]]:
         keys = list(context.partition_keys)
-        inputs = bench.versions(
-            [*sources, MEASURES]
-        )  # what is not computed anew is read from the table itself
+        tables = [MEASURES, MESSAGES] if keeps_messages(bench) else [MEASURES]
+        # What is not computed anew is read from the tables themselves.
+        inputs = bench.versions([*sources, *tables])
         versions = events_versions(bench, sources, keys)
         work = plan_work(covered(bench, keys), versions, list(measures))
-        rows = compute(bench, sources, work, measures)
-        staged = bench.stage(MEASURES, pl.concat(rows) if len(keys) == 1 else rows, keys, inputs)
-        stored = {day: part.data_version for day, part in staged.partitions.items()}
-        yield materialized(context, bench, staged, {"newly computed": markdown(work_table(work))})
+        staged = {}
+        for table in tables:
+            rows = compute(bench, sources, work, measures, table)
+            staged[table] = bench.stage(table, pl.concat(rows) if len(keys) == 1 else rows, keys, inputs)
+        stored = versions_of(staged)
+        for table in tables[1:]:
+            bench.lake.commit(staged[table])
+        yield materialized(context, bench, staged[MEASURES], {"newly computed": markdown(work_table(work))})
         # A run killed here leaves coverage of other measures than are stored now, which counts for nothing.
         bench.lake.commit(bench.stage(COVERAGE, coverage_rows(versions, stored, measures), keys, inputs))
 
@@ -82,15 +91,22 @@ def measure_table(measures: Mapping[str, Measure]) -> str:
         (
             (
                 each.id,
-                ", ".join(each.events) or "every event",
+                ", ".join(each.events) or " but ".join(["every event", *each.without]),
                 ", ".join(each.channels) or "all",
                 each.where.sql if each.where else "",
-                each.kind,
+                quantity_of(each),
                 each.machine,
             )
             for each in measures.values()
         ),
     )
+
+
+def quantity_of(measure: Measure) -> str:
+    """What is added up, in words."""
+    bounds = {"in": measure.unit, "at least": measure.floor, "at most": measure.ceiling}
+    said = [f"{word} {value}" for word, value in bounds.items() if value is not None]
+    return " ".join([measure.kind, *said])
 
 
 def work_table(work: Sequence[Work]) -> str:

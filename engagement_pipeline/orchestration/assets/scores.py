@@ -27,7 +27,7 @@ from engagement_pipeline.orchestration.describe import (
     describe_unverified,
 )
 from engagement_pipeline.orchestration.known import people_on
-from engagement_pipeline.orchestration.measured import MEASURES
+from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
 from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import day_before, lookback
@@ -53,7 +53,7 @@ def score_assets(score: Score, plan: ScorePlan, bench: Workbench) -> list[dg.Ass
 
 
 def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
-    window = lookback(plan.window)
+    window = lookback(plan.lookback)
 
     def compute(frames: Frames, days: list[date]) -> Iterator[pl.DataFrame]:
         return points_rows(bench, plan, days, frames.made)
@@ -65,7 +65,12 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             description=f"What each rule of **{plan.name}** gives every person, and the sum, before scaling.",
             owner=score.owner,
             reads=tuple(
-                Reads(table, window if table == MEASURES else None, loaded=False)
+                Reads(
+                    table,
+                    window if table == MEASURES else None,
+                    loaded=False,
+                    has_asset=table != MESSAGES,
+                )
                 for table in window_tables(bench)
             ),
             partitions=as_of_days(bench.catalog.project),
@@ -94,7 +99,7 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
         stored = bench.lake.scan(points, [as_of.isoformat()])
         check_digest(stored, plan, as_of)
         everyone = people_on(bench.catalog, frames, asked_of(plan), as_of)
-        known = standing(stored, everyone, plan.applies_to)
+        known = standing(stored, everyone, plan.applies_to, plan.parts.needed)
         histogram = fit(known, plan.scale.population).collect()
         return histogram.lazy().select(
             pl.lit(as_of).alias("effective_from"),

@@ -42,13 +42,15 @@ class Reads:
     """An upstream table and how its partitions map onto the reader's.
 
     `loaded` tables arrive as frames; the others are only depended upon, and read by the step itself. An
-    `optional` table that was never written arrives empty.
+    `optional` table that was never written arrives empty. One that another table's step stores along with it
+    has no asset to depend upon.
     """
 
     table: str
     mapping: dg.PartitionMapping | None = None
     loaded: bool = True
     optional: bool = False
+    has_asset: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         deps=[
             dg.AssetDep(asset_key(project, each.table), partition_mapping=each.mapping)
             for each in asset.reads
-            if not each.loaded
+            if not each.loaded and each.has_asset
         ],
         group_name=asset.group,
         description=asset.description,
