@@ -222,7 +222,7 @@ def _scores(name: str, catalog: Catalog) -> Contract:
             (pl.col("band") == band) & within(edges, score.hysteresis or 0.0)
             for band, edges in score.bands.items()
         )
-        rules["band: holds the score"] = pl.any_horizontal(holds)
+        rules["band: holds the score"] = unscored | pl.any_horizontal(holds)
     if score.scale.range is not None:
         low, high = score.scale.range
         rules["score: within the scale's range"] = pl.col("score").is_between(low, high)
