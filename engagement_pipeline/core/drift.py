@@ -60,6 +60,15 @@ class Drift:
         )
 
 
+def drift_on(references: pl.LazyFrame, scores: pl.LazyFrame, plan: ScorePlan) -> Drift | None:
+    """`drift` of the reference that the scores of one date were read against; None also where that was none
+    of the `frames.REFERENCES` given, but their own date's."""
+    read = scores.select(pl.col("reference").drop_nulls().first()).collect().item()
+    named = references.filter(pl.col("version") == read, pl.col("points_digest") == plan.points_digest)
+    found = named.filter(pl.col("effective_from") == pl.col("effective_from").min())  # fitted twice alike
+    return None if read is None else drift(found, scores, plan)
+
+
 def drift(reference: pl.LazyFrame, scores: pl.LazyFrame, plan: ScorePlan) -> Drift | None:
     """What became of the population of a `HISTOGRAM`, a frozen reference of the plan.
 

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+import dagster as dg
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Limits, Score
 from engagement_pipeline.core.audiences import CampaignPlan, waterfall
 from engagement_pipeline.core.coverage import Guard
+from engagement_pipeline.core.drift import Drift
 from engagement_pipeline.core.frames import POINT
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.ingestion.events import DayEvents
 from engagement_pipeline.ingestion.outcome import Intake
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table, picture
+from engagement_pipeline.orchestration.preview import Finding
 from engagement_pipeline.reports.bands import band_counts
 from engagement_pipeline.reports.plots import histogram_png
 
@@ -180,6 +183,21 @@ def describe_fit(staged: pl.LazyFrame, guard: Guard, limits: Limits) -> Metadata
     elif people < limits.reference_people:
         found["not in force"] = f"{people} people; limits.reference_people asks for {limits.reference_people}"
     return found
+
+
+def drift_finding(found: Drift | None) -> Finding:
+    """How far the frozen reference is from today's people; it warns where it should be refitted."""
+    if found is None:
+        return Finding(
+            True, {"drift": "not judged: no frozen reference was read, or the date is not reliable"}
+        )
+    shown = {
+        "drift": found.words,
+        "drift (PSI)": round(found.psi, 4),
+        "drift by chance (PSI)": round(found.chance, 4),
+        "moved by a refit": round(found.moved, 4),
+    }
+    return Finding(found.verdict != "refit", shown, dg.AssetCheckSeverity.WARN)
 
 
 def describe_scores(staged: pl.LazyFrame, days: list[date], score: Score) -> Metadata:

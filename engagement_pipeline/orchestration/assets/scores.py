@@ -11,13 +11,14 @@ import dagster as dg
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Score
+from engagement_pipeline.core.drift import drift_on
 from engagement_pipeline.core.frames import REFERENCES
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.references import fit, version
 from engagement_pipeline.core.scores import standing
 from engagement_pipeline.orchestration.assets.people import consent_reads
-from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
+from engagement_pipeline.orchestration.assets.table import Frames, Reads, Second, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import (
     describe_fit,
     describe_guard,
@@ -25,12 +26,13 @@ from engagement_pipeline.orchestration.describe import (
     describe_reference,
     describe_scores,
     describe_unverified,
+    drift_finding,
 )
 from engagement_pipeline.orchestration.known import people_on
 from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
 from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
-from engagement_pipeline.orchestration.preview import day_before, lookback
+from engagement_pipeline.orchestration.preview import Finding, day_before, lookback
 from engagement_pipeline.orchestration.scoring import (
     asked_of,
     check_digest,
@@ -169,7 +171,23 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
                 **describe_guard(guard_on(bench, plan, max(days))),
                 **describe_unverified(unverified_on(bench, plan, max(days))),
             },
+            second=_drift_check(plan, bench) if frozen(plan) else None,
             current="scores",
         ),
         bench,
+    )
+
+
+def _drift_check(plan: ScorePlan, bench: Workbench) -> Second:
+    def judge(staged: pl.LazyFrame, days: list[date]) -> dict[str, Finding]:
+        table = f"references/{plan.name}"
+        references = bench.lake.scan(table) if bench.lake.exists(table) else REFERENCES.to_frame().lazy()
+        by_day = ((day, staged.filter(pl.col("as_of") == day)) for day in days)
+        return {day.isoformat(): drift_finding(drift_on(references, rows, plan)) for day, rows in by_day}
+
+    return Second(
+        "reference_fits_population",
+        f"The people of the date are still those of the frozen reference. Where they are not, materialize "
+        f"references/{plan.name}, then this again.",
+        judge,
     )

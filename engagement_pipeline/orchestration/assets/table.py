@@ -19,7 +19,7 @@ from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 from engagement_pipeline.orchestration.io_manager import OPTIONAL
 from engagement_pipeline.orchestration.keys import asset_key, table_of
 from engagement_pipeline.orchestration.metadata import column_schema, refusal
-from engagement_pipeline.orchestration.preview import check_result, check_spec, in_ranges
+from engagement_pipeline.orchestration.preview import Finding, check_result, check_spec, in_ranges
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import Kind, Shown, forget_others, replace_current
 from engagement_pipeline.storage.locks import lock
@@ -54,6 +54,16 @@ class Reads:
 
 
 @dataclass(frozen=True)
+class Second:
+    """An asset's second check: what `judge` finds in the staged rows, by day. It never holds a commit up, and
+    what it finds of the newest day stands beside the asset, too."""
+
+    name: str
+    description: str
+    judge: Callable[[pl.LazyFrame, list[date]], Mapping[str, Finding]]
+
+
+@dataclass(frozen=True)
 class TableAsset:
     """An asset that stores one table.
 
@@ -78,6 +88,7 @@ class TableAsset:
     invariant: Callable[[pl.DataFrame], None] | None = None
     guard: Callable[[Mapping[str, str]], None] | None = None
     check: tuple[str, str] = ("contract", "Every stored row keeps the table's contract.")
+    second: Second | None = None
     describe: Callable[[pl.LazyFrame, list[date]], Mapping[str, Any]] | None = None
     current: Kind | None = None
     after: Callable[[], None] | None = None
@@ -87,7 +98,7 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
     """The Dagster asset of a declared table."""
     project = bench.catalog.project
     key = asset_key(project, asset.table)
-    check_name, check_description = asset.check
+    check_name = asset.check[0]
     loaded = {_argument(each.table): each for each in asset.reads if each.loaded}
     unloaded = [each.table for each in asset.reads if not each.loaded]
 
@@ -110,8 +121,13 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         if asset.guard is not None:
             asset.guard({name: part.data_version for name, part in staged.partitions.items()})
         shown = asset.describe(staged.scan(), days) if asset.describe else {}
-        passed = check_result(context, key, check_name, True, {"rows": staged.rows}, checked)
-        yield materialized(context, bench, staged, shown, [passed])
+        results = [check_result(context, key, check_name, True, {"rows": staged.rows}, checked)]
+        if (second := asset.second) is not None:
+            found = second.judge(staged.scan(), days)
+            fine = all(each.passed for each in found.values())
+            results.append(check_result(context, key, second.name, fine, {}, checked, findings=found))
+            shown = {**shown, **found[max(found)].metadata}
+        yield materialized(context, bench, staged, shown, results)
         if asset.current is not None:
             show_current(bench, asset.current, asset.table, max(days))
         if asset.after is not None:
@@ -146,7 +162,13 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
             "dagster/table_name": asset.table,
             "dagster/uri": bench.uri(asset.table),
         },
-        check_specs=[check_spec(check_name, key, check_description, asset.partitions)],
+        check_specs=[
+            check_spec(name, key, description, asset.partitions)
+            for name, description in (
+                asset.check,
+                *([(asset.second.name, asset.second.description)] if asset.second else []),
+            )
+        ],
     )(step)
 
 
