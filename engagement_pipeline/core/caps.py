@@ -14,6 +14,9 @@ from engagement_pipeline.core.exact import INT64_MAX, narrow
 from engagement_pipeline.core.frames import POINT
 
 
+_ZERO = pl.lit(0, dtype=pl.Int128)
+
+
 @dataclass(frozen=True)
 class Group:
     """Rules that share a cap."""
@@ -100,8 +103,8 @@ def _taken(contributed: pl.LazyFrame, group: Group) -> pl.LazyFrame:
         inside.group_by("person_id")
         .agg(
             total=wide.sum(),
-            up=pl.when(wide > 0).then(wide).otherwise(0).sum(),
-            down=pl.when(wide < 0).then(-wide).otherwise(0).sum(),
+            up=pl.when(wide > 0).then(wide).sum(),
+            down=pl.when(wide < 0).then(_ZERO - wide).sum(),
         )
         .filter(pl.col("total").abs() > most)
         .select(
@@ -112,7 +115,7 @@ def _taken(contributed: pl.LazyFrame, group: Group) -> pl.LazyFrame:
             side=_in_64_bits(pl.when(pl.col("total") > 0).then("up").otherwise("down")),
         )
     )
-    size = pl.when("upwards").then(wide).otherwise(-wide)
+    size = pl.when("upwards").then(wide).otherwise(_ZERO - wide)  # 128 bits know no minus of one number
     shares = (
         inside.join(totals, on="person_id")
         .filter(pl.col("upwards") == (pl.col("points") > 0), pl.col("points") != 0)
@@ -128,7 +131,7 @@ def _taken(contributed: pl.LazyFrame, group: Group) -> pl.LazyFrame:
         )
         .with_columns(share=pl.col("share") + (pl.col("place") < pl.col("left")).cast(pl.Int128))
     )
-    signed = pl.when("upwards").then("share").otherwise(-pl.col("share"))
+    signed = pl.when("upwards").then("share").otherwise(_ZERO - pl.col("share"))
     return shares.select(
         "person_id", "rule", narrow(signed).alias("_taken"), pl.lit(value=True).alias("_over")
     )
