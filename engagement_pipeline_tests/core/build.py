@@ -69,6 +69,7 @@ def events(*rows: Mapping[str, Any]) -> pl.LazyFrame:
         "event": pl.String(),
         "channel": pl.String(),
         "value": pl.Float64(),
+        "unit": pl.String(),
         "is_machine": pl.Boolean(),
         "campaign_id": pl.String(),
         "message_id": pl.String(),
