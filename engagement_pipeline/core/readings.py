@@ -1,7 +1,7 @@
 """Readings: every model's curve on every date, with everyone and with people drawn anew.
 
-Here: figures from them, adding dates up, and foretelling the latest date's rates from the earlier ones. Not here: which figures
-are told, and the verdict (`quality`).
+Here: figures from them, adding dates up, and foretelling the latest date from the earlier ones. Not here:
+which figures are told, and the verdict (`quality`).
 """
 
 from collections.abc import Mapping, Sequence

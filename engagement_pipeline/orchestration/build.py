@@ -5,6 +5,7 @@ Here: which factories make which assets. Not here: any asset, job or sensor.
 
 import dagster as dg
 
+from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.assets.campaigns import campaign_assets
 from engagement_pipeline.orchestration.assets.health import health_asset
@@ -12,10 +13,11 @@ from engagement_pipeline.orchestration.assets.ingestion import event_asset, land
 from engagement_pipeline.orchestration.assets.measures import measures_asset
 from engagement_pipeline.orchestration.assets.people import people_assets
 from engagement_pipeline.orchestration.assets.places import place_spec
+from engagement_pipeline.orchestration.assets.quality import quality_assets
 from engagement_pipeline.orchestration.assets.scores import score_assets
 from engagement_pipeline.orchestration.assets.segments import segment_asset
 from engagement_pipeline.orchestration.io_manager import DeltaIOManager
-from engagement_pipeline.orchestration.jobs import build_jobs, replay_job
+from engagement_pipeline.orchestration.jobs import build_jobs, quality_job, replay_job
 from engagement_pipeline.orchestration.preview import accepted_warnings
 from engagement_pipeline.orchestration.schedules import daily_schedule
 from engagement_pipeline.orchestration.sensors import build_sensors
@@ -35,6 +37,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
         jobs=[
             *jobs.all(),
             *([replay_job(catalog, jobs)] if catalog.sources else []),
+            *([quality_job(catalog.project)] if catalog.outcomes else []),
             *upkeep_jobs(bench),
         ],
         schedules=[daily_schedule(catalog.project, jobs), *upkeep_schedules(bench)],
@@ -60,6 +63,8 @@ def build_assets(bench: Workbench) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         assets.append(health_asset(bench))
     for name, score in catalog.scores.items():
         assets += score_assets(score, bench.plans[name], bench)
+        if judged_by(catalog, name):
+            assets.append(quality_assets(score, bench))
     assets += [segment_asset(segment, bench) for segment in catalog.segments.values()]
     for campaign in catalog.campaigns.values():
         assets += campaign_assets(campaign, bench)

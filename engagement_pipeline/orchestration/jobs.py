@@ -93,3 +93,14 @@ def replay_job(catalog: Catalog, jobs: Jobs) -> UnresolvedAssetJobDefinition:
         "mended; of the other sources land what is new. The days that change are then due: the sensor "
         "`event_days`, or the job of that name, makes them.",
     )
+
+
+def quality_job(project: Project) -> UnresolvedAssetJobDefinition:
+    """The job `quality`, of a catalog with outcomes."""
+    kinds = ("score_quality", "score_deciles", "weight_proposal")
+    return dg.define_asset_job(
+        "quality",
+        dg.AssetSelection.key_prefixes(*[[*project.asset_prefix, kind] for kind in kinds]),
+        tags={PROJECT: project.project},
+        description="Judge every score by its outcomes on past dates, and fit weights to propose.",
+    )

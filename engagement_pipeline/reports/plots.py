@@ -21,8 +21,8 @@ from engagement_pipeline.catalog.specs import Band
 
 _SIZE, _DPI = (5.2, 1.9), 100
 _BINS = 40
-_INK, _FAINT = "#3c4650", "#c3cad1"
-_LOW, _HIGH = "#8cd4de", "#0f406b"
+INK, FAINT = "#3c4650", "#c3cad1"
+LOW, HIGH = "#8cd4de", "#0f406b"
 """Colours of the lowest and the highest band."""
 DAY_KINDS = {
     "ok": ("#2a86ad", "as expected"),
@@ -45,24 +45,24 @@ def histogram_png(scores: pl.Series, bands: Mapping[str, Band], span: tuple[floa
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_FAINT)
-    axes.tick_params(colors=_INK, labelsize=8, length=0)
+    axes.spines["bottom"].set_color(FAINT)
+    axes.tick_params(colors=INK, labelsize=8, length=0)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:,.0f}"))
-    axes.grid(axis="y", color=_FAINT, linewidth=0.5)
+    axes.grid(axis="y", color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
     if values.is_empty():
-        axes.text(0.5, 0.5, "nobody has a score", ha="center", transform=axes.transAxes, color=_INK)
+        axes.text(0.5, 0.5, "nobody has a score", ha="center", transform=axes.transAxes, color=INK)
         axes.set_axis_off()
-        return _png(figure)
+        return png(figure)
     low, high = span or _middle(values)
     heights, middles, width = _bars(values, low, high)
     axes.bar(middles, heights, width=width * 0.9, color=_colours(middles, bands))
     _cut_off(axes, heights, middles)
     _name_bands(axes, bands, low, high)
     if span is None:
-        axes.text(1, -0.2, "and more →", ha="right", fontsize=7, color=_INK, transform=axes.transAxes)
-    return _png(figure)
+        axes.text(1, -0.2, "and more →", ha="right", fontsize=7, color=INK, transform=axes.transAxes)
+    return png(figure)
 
 
 def coverage_png(dates: Sequence[date], strips: Mapping[str, Sequence[str]]) -> bytes:
@@ -73,11 +73,11 @@ def coverage_png(dates: Sequence[date], strips: Mapping[str, Sequence[str]]) -> 
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[:].set_visible(False)
-    axes.tick_params(colors=_INK, labelsize=8, length=0)
+    axes.tick_params(colors=INK, labelsize=8, length=0)
     if not dates:
-        axes.text(0.5, 0.5, "no days yet", ha="center", transform=axes.transAxes, color=_INK)
+        axes.text(0.5, 0.5, "no days yet", ha="center", transform=axes.transAxes, color=INK)
         axes.set_axis_off()
-        return _png(figure)
+        return png(figure)
     shades, kinds = ListedColormap([shade for shade, _ in DAY_KINDS.values()]), list(DAY_KINDS)
     grid = [[kinds.index(kind) for kind in strip] for strip in strips.values()]
     axes.pcolormesh(grid, cmap=shades, vmin=0, vmax=len(kinds) - 1, edgecolors="white", linewidth=1.5)
@@ -88,10 +88,10 @@ def coverage_png(dates: Sequence[date], strips: Mapping[str, Sequence[str]]) -> 
     seen = {kind for strip in strips.values() for kind in strip}
     axes.legend(
         handles=[Patch(color=shade, label=said) for kind, (shade, said) in DAY_KINDS.items() if kind in seen],
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False, fontsize=8, labelcolor=_INK,
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False, fontsize=8, labelcolor=INK,
         handlelength=1, handleheight=1, borderpad=0, columnspacing=1.0,
     )  # fmt: skip
-    return _in_few_colours(_png(figure))
+    return in_few_colours(png(figure))
 
 
 def _middle(values: pl.Series) -> tuple[float, float]:
@@ -122,7 +122,7 @@ def _colours(middles: Sequence[float], bands: Mapping[str, Band]) -> list[str]:
 
 def _shades(number: int) -> list[str]:
     """As many colours as there are bands, from the lowest's to the highest's."""
-    ramp = LinearSegmentedColormap.from_list("bands", [_LOW, _HIGH])
+    ramp = LinearSegmentedColormap.from_list("bands", [LOW, HIGH])
     return [to_hex(ramp(0.5 if number == 1 else index / (number - 1))) for index in range(number)]
 
 
@@ -141,7 +141,7 @@ def _cut_off(axes: Axes, heights: Sequence[int], middles: Sequence[float]) -> No
     right = at < len(heights) / 2
     axes.annotate(
         f"{highest:,}", (middles[at], limit), xytext=(8 if right else -8, -3), textcoords="offset points",
-        ha="left" if right else "right", va="top", fontsize=8, fontweight="bold", color=_INK,
+        ha="left" if right else "right", va="top", fontsize=8, fontweight="bold", color=INK,
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def _name_bands(axes: Axes, bands: Mapping[str, Band], low: float, high: float) 
     inside = [edge for edge in edges if low <= edge <= high]
     for edge in inside:
         if low < edge < high:
-            axes.axvline(edge, color=_INK, linewidth=0.6, linestyle=(0, (2, 2)))
+            axes.axvline(edge, color=INK, linewidth=0.6, linestyle=(0, (2, 2)))
     if not bands:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=high - low > 3))
     elif inside:
@@ -163,18 +163,19 @@ def _name_bands(axes: Axes, bands: Mapping[str, Band], low: float, high: float) 
         if end - start > 0.07 * (high - low):
             axes.text(
                 (start + end) / 2, 1.02, name.replace("_", " "), ha="center", va="bottom", fontsize=8,
-                color=_INK, transform=axes.get_xaxis_transform(),
+                color=INK, transform=axes.get_xaxis_transform(),
             )  # fmt: skip
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The figure's bytes."""
     buffer = io.BytesIO()
     # Without metadata the same numbers give the same bytes whatever library version drew them.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _in_few_colours(png: bytes) -> bytes:
+def in_few_colours(png: bytes) -> bytes:
     """The picture in a quarter of its bytes: it has five colours, and the edges of its letters."""
     buffer = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(32).save(buffer, format="png", optimize=True)

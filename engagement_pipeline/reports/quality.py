@@ -1,0 +1,116 @@
+"""The quality of a score in rows of words: the same for the terminal, Dagster's pages and whoever else asks.
+
+Here: stored figures (`frames.QUALITY`) as cells. Not here: computing them (`core.quality`), and pictures
+(`quality_plot`).
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from engagement_pipeline.catalog.specs import Outcome
+from engagement_pipeline.core.outcomes import MODELS, SCORE
+from engagement_pipeline.core.quality import (
+    AUC,
+    BEATS,
+    CALIBRATION,
+    EVERYONE,
+    KS,
+    LEAD,
+    LIFT,
+    RATIO,
+)
+
+NAMES = {"days_since_last_event": "days since last event", "event_count": "event count", "rfm": "RFM"}
+HEADER = ("", "AUC", "the score is ahead by", "KS", "lift of the top tenth")
+
+
+def named(model: str, score: str) -> str:
+    """What people call a model."""
+    return score if model == SCORE else NAMES.get(model, model)
+
+
+def in_words(outcome: Outcome) -> str:
+    """`order_completed within 30 days`; `nothing for 28 days`."""
+    events = " or ".join(outcome.event_names) or "anything"
+    if outcome.where:
+        events += f" where {outcome.where}"
+    if outcome.absent:
+        return (
+            f"no {events} for {outcome.within} days"
+            if outcome.event_names
+            else f"nothing for {outcome.within} days"
+        )
+    first = "the first " if outcome.not_yet else ""
+    return f"{first}{events} within {outcome.within} days"
+
+
+def verdict(figures: pl.DataFrame) -> tuple[bool | None, str]:
+    """Whether the score beats recency, None where nobody can tell; and the words. figures: of one outcome."""
+    row = figures.filter(pl.col("metric") == BEATS).row(0, named=True)
+    return (None if row["value"] is None else row["value"] == 1), row["says"]
+
+
+def models(figures: pl.DataFrame, score: str) -> Iterator[tuple[str, ...]]:
+    """A row per model under `HEADER`, all dates together; none where nobody can tell."""
+    every = figures.filter(pl.col("as_of").is_null())
+    for model in MODELS:
+        found = {row["metric"]: row for row in every.filter(pl.col("model") == model).iter_rows(named=True)}
+        if AUC in found:
+            yield (
+                named(model, score),
+                _figure(found[AUC], "{:.3f}"),
+                _figure(found[LEAD], "{:+.3f}") if LEAD in found else "",
+                _figure(found[KS], "{:.2f}"),
+                _figure(found[LIFT], "{:.1f}"),
+            )
+
+
+def dates(figures: pl.DataFrame) -> Iterator[tuple[str, ...]]:
+    """A row per date: the date, people, outcomes, their rate, and the AUC of the score and of recency."""
+    for (day,), part in (
+        figures.filter(pl.col("as_of").is_not_null())
+        .sort("as_of")
+        .partition_by("as_of", as_dict=True, maintain_order=True)
+        .items()
+    ):
+        found = {(row["model"], row["metric"]): row for row in part.iter_rows(named=True)}
+        rate = found[EVERYONE, "rate"]["value"]
+        aucs = (found.get((model, AUC)) for model in (SCORE, MODELS[1]))
+        yield (
+            str(day),
+            f"{found[EVERYONE, 'people']['value']:,.0f}",
+            f"{found[EVERYONE, 'outcomes']['value']:,.0f}",
+            "" if rate is None else f"{rate:.2%}",
+            *("too few" if each is None else _figure(each, "{:.3f}") for each in aucs),
+        )
+
+
+DATES = ("as of", "people", "outcomes", "rate", "AUC", "AUC of recency")
+
+
+def calibration(figures: pl.DataFrame) -> str:
+    """How far the earlier dates foretold the latest one's rates; empty where they could not."""
+    found = {
+        row["metric"]: row
+        for row in figures.filter(
+            pl.col("model") == SCORE, pl.col("metric").is_in([CALIBRATION, RATIO])
+        ).iter_rows(named=True)
+    }
+    if not found or found[RATIO]["value"] is None:
+        return ""
+    return (
+        f"by the rates of the earlier dates {_figure(found[RATIO], '{:.2f}')} times as many outcomes were "
+        f"expected on {found[RATIO]['as_of']} as there were; tenth by tenth the rates were wrong by "
+        f"{_figure(found[CALIBRATION], '{:.2%}')} of the people"
+    )
+
+
+def _figure(row: dict[str, object], form: str) -> str:
+    """A number with its interval."""
+    if row["value"] is None:
+        return "?"
+    number = form.format(row["value"])
+    if row["low"] is None:
+        return number
+    return f"{number} ({form.format(row['low'])} to {form.format(row['high'])})"
