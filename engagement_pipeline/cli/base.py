@@ -63,6 +63,23 @@ def in_words() -> Iterator[None]:
         fail(str(error))
 
 
+@contextmanager
+def in_plain_words() -> Iterator[None]:
+    """As `in_words`, for commands that compute without Dagster, which that would import."""
+    from engagement_pipeline.core.points import PointsOverflow
+    from engagement_pipeline.orchestration.scoring import MeasuresMissing, PointsOutdated
+    from engagement_pipeline.storage.database import DatabaseDown, SchemaTooNew
+    from engagement_pipeline.storage.locks import LockTimeout
+    from engagement_pipeline.storage.settings import SettingsError
+    from engagement_pipeline.storage.tables import StorageError
+
+    stores = (SettingsError, StorageError, DatabaseDown, SchemaTooNew, LockTimeout)
+    try:
+        yield
+    except (CatalogError, MeasuresMissing, PointsOutdated, PointsOverflow, *stores) as error:
+        fail(str(error))
+
+
 def fail(message: str) -> NoReturn:
     """Says why on stderr and leaves with exit code 1."""
     err.print(message, style="red")

@@ -51,7 +51,7 @@ def preview(
     as_of: date | None = None,
     *,
     names: tuple[str, str] = ("the active catalog", "the draft"),
-    tell: Tell = lambda _: None,
+    tell: Tell = lambda *_: None,
 ) -> Preview:
     """What the draft would change on a date, by default the one scored last.
 
@@ -69,7 +69,6 @@ def preview(
             ]
             edit = Edit(*sides)
             measured = compute_both(edit, tell)
-            tell("comparing")
             return _compared(edit, measured, names)
     finally:
         lake.database.close()

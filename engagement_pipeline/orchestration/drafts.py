@@ -46,8 +46,8 @@ from engagement_pipeline.storage.pins import pin_calendar, pinned
 from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline.storage.tables import StorageError
 
-Tell = Callable[[str], None]
-"""Is told what is about to be computed."""
+Tell = Callable[[str, int, int], None]
+"""Is told what is about to be computed, how many steps are done, and how many there are."""
 
 
 class NothingToPreview(StorageError):  # noqa: N818  the words are what the reader sees
@@ -173,7 +173,7 @@ def newest_date(catalog: Catalog, lake: Lake) -> date:
 
 
 def measure_missing(
-    trials: Collection[Trial], scores: Mapping[Trial, Collection[str]], tell: Tell
+    trials: Collection[Trial], scores: Mapping[Trial, Collection[str]], tell: Callable[[str], None]
 ) -> Measured:
     """Computes, for all trials together, the measures that their scores need and that are not stored, from
     stored events of the days that count. Days without any stored measures are left to be refused."""

@@ -15,7 +15,6 @@ from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.facts import SCORE_PARTS
 from engagement_pipeline.core.segments import plan_segment
 from engagement_pipeline.orchestration.drafts import Measured, Tell, Trial, measure_missing
-from engagement_pipeline.orchestration.overlay import NOT_STORED
 from engagement_pipeline.orchestration.standing import frozen, guard_on
 from engagement_pipeline.reports.preview import ADDED, AFFECTED, EDITED, REMOVED, Recomputed
 from engagement_pipeline.storage.tables import StorageError
@@ -58,13 +57,13 @@ class Edit:
         """The edited definitions that a definition reads, over however many others."""
         found = set()
         for trial in (self.before, self.after):
-            found |= _closure([key], reads(trial.catalog)) & self.edited
+            found |= closure([key], reads(trial.catalog)) & self.edited
         return tuple(f"{kind} {name}" for kind, name in sorted(found - {key}))
 
     def needed(self, trial: Trial) -> set[Key]:
         """What has to be computed of a side: whatever is touched, and what that reads."""
         known = definitions(trial.catalog)
-        return _closure([key for key in self.how if key in known], reads(trial.catalog))
+        return closure([key for key in self.how if key in known], reads(trial.catalog))
 
 
 def compute_both(edit: Edit, tell: Tell) -> Measured:
@@ -75,31 +74,40 @@ def compute_both(edit: Edit, tell: Tell) -> Measured:
         trial: [name for name in trial.catalog.scores if ("score", name) in keys]
         for trial, keys in needed.items()
     }
+    own = {
+        trial: keys if trial is edit.before else {key for key in keys if key in edit.how}
+        for trial, keys in needed.items()
+    }
+    total, done = sum(map(len, own.values())) + 1, 0
     measured = Measured((), ())
     if any(scores.values()):
-        measured = measure_missing(list(needed), scores, tell)
+        measured = measure_missing(list(needed), scores, lambda what: tell(what, done, total))
     for trial, keys in needed.items():
-        after = trial is edit.after
-        common = {key for key in keys if after and key not in edit.how}
-        for name in scores[trial]:
-            if ("score", name) in common:
-                for table in (f"points/{name}", f"references/{name}", f"scores/{name}"):
+        side = "before" if trial is edit.before else "after"
+        made = [name for name in scores[trial] if ("score", name) in own[trial]]
+        for key in definitions(trial.catalog):
+            if key not in keys:
+                continue
+            kind, name = key
+            if key not in own[trial]:
+                for table in _tables(kind, name):
                     trial.layer.share(table, edit.before.layer)
                 continue
-            tell(f"score {name}, {'after' if after else 'before'}")
-            made = [each for each in scores[trial] if ("score", each) not in common]
-            trial.score(name, made, refit=after and _refit(edit, name))
-        for kind, names, compute in (
-            ("segment", trial.catalog.segments, trial.segment),
-            ("campaign", trial.catalog.campaigns, trial.campaign),
-        ):
-            for name in names:
-                if (kind, name) in common:
-                    trial.layer.share(f"{TABLES[kind]}/{name}", edit.before.layer)
-                elif (kind, name) in keys:
-                    tell(f"{kind} {name}, {'after' if after else 'before'}")
-                    compute(name)
+            tell(f"{kind} {name}, {side}", done, total)
+            done += 1
+            if kind == "score":
+                trial.score(name, made, refit=trial is edit.after and _refit(edit, name))
+            elif kind == "segment":
+                trial.segment(name)
+            else:
+                trial.campaign(name)
+    tell("comparing", done, total)
     return measured
+
+
+def _tables(kind: str, name: str) -> tuple[str, ...]:
+    more = (f"points/{name}", f"references/{name}") if kind == "score" else ()
+    return (*more, f"{TABLES[kind]}/{name}")
 
 
 def _refit(edit: Edit, name: str) -> bool:
@@ -145,8 +153,7 @@ def _reading(edit: Edit, key: Key) -> str:
 
 def _dates(trial: Trial, table: str) -> int:
     """Dates of the table that are stored."""
-    stored = trial.layer.partitions(table)
-    return sum(info.data_version != NOT_STORED for info in stored.values())
+    return len(trial.layer.stored(table))
 
 
 def aside(before: Catalog, after: Catalog) -> Iterator[str]:
@@ -195,7 +202,8 @@ def _named(columns: Iterable[str]) -> set[Key]:
     }
 
 
-def _closure(start: Collection[Key], needs: Mapping[Key, set[Key]]) -> set[Key]:
+def closure(start: Collection[Key], needs: Mapping[Key, set[Key]]) -> set[Key]:
+    """These definitions, and whatever they read, directly or not."""
     found: set[Key] = set()
     waiting = [key for key in start if key in needs]
     while waiting:

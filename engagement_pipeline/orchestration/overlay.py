@@ -73,6 +73,10 @@ class Overlay(Lake):
             return found
         return found | {day: PartitionInfo(0, NOT_STORED, rows, {}) for day, rows in layer.replaced.items()}
 
+    def stored(self, table: str) -> dict[str, PartitionInfo]:
+        """What lies below the layer."""
+        return super().partitions(table)
+
     def scan(
         self,
         table: str,

@@ -1,0 +1,377 @@
+"""How a preview looks at a terminal of a hundred columns.
+
+Here: renderables; nothing is printed. Not here: the figures (`preview`) and the page (`preview_page`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import polars as pl
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from engagement_pipeline.reports.preview import (
+    ADDED,
+    AFFECTED,
+    REMOVED,
+    STATES,
+    CampaignChange,
+    Changed,
+    Mover,
+    Preview,
+    ScoreChange,
+    SegmentChange,
+)
+from engagement_pipeline.reports.terminal import count
+
+UP, DOWN, SAME, OVER, EDIT = "green3", "dark_orange", "grey54", "red", "#3f86cc"
+TO = "→"
+_HEIGHTS = " ▁▂▃▄▅▆▇█"
+_EFFECTS = 8
+"""Rules named with what they give in all."""
+_WIDEST = 7
+"""Bands and states in one matrix; of more, the words under it say how many went where."""
+
+
+def shown(found: Preview) -> RenderableType:
+    """The whole preview."""
+    parts: list[RenderableType] = [_headline(found)]
+    if found.is_empty:
+        parts.append(Text("\nNothing changes for anybody: both say the same.", style=UP))
+        return Group(*parts, *_aside(found))
+    parts += [Text(), _edits(found)]
+    for score in found.scores:
+        parts += [Text(), *_score(score)]
+    if found.segments:
+        parts += [Text(), Rule("Segments", align="left", style=SAME), _segments(found.segments)]
+    if found.campaigns:
+        parts += [Text(), Rule("Campaigns", align="left", style=SAME), *_campaigns(found.campaigns)]
+    parts += [Text(), Rule("Computed anew because of the edit", align="left", style=SAME), _recomputed(found)]
+    parts += [*_aside(found), Text(), *_verdict(found)]
+    return Group(*parts)
+
+
+def _headline(found: Preview) -> Text:
+    line = Text.assemble(
+        ("Preview", "bold"), f" of {found.after} against {found.before}, as of {found.as_of}\n"
+    )
+    line.append(f"{count(found.people)} people known", style="dim")
+    touched = [
+        _number(len(each), what)
+        for each, what in (
+            (found.scores, "score"),
+            (found.segments, "segment"),
+            (found.campaigns, "campaign"),
+        )
+        if each
+    ]
+    if touched:
+        line.append(f" · {', '.join(touched)} touched", style="dim")
+    if found.measured[0]:
+        line.append(
+            f" · {_number(found.measured[0], 'measure')} of {_number(found.measured[1], 'day')} "
+            "not stored yet, computed from events for this",
+            style="dim",
+        )
+    return line
+
+
+def _edits(found: Preview) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, changes in found.edits.items():
+        for place, change in enumerate(changes):
+            table.add_row(name if place == 0 else "", Text(change, style=EDIT))
+    return table
+
+
+def _score(score: ScoreChange) -> Iterator[RenderableType]:
+    yield Rule(_title("Score", score), align="left", style=SAME)
+    if score.how in (ADDED, REMOVED):
+        verb = "would have it" if score.how == ADDED else "have it today"
+        yield Text(f"{count(score.people)} people {verb}: {_spread(score)}")
+        return
+    up, down = score.rises_and_falls
+    line = Text.assemble(
+        (f"{count(score.moved)} of {count(score.people)} people", "bold"),
+        f" change band ({score.moved_share:.1%})",
+    )
+    if up or down:
+        line.append(": ")
+        line.append(f"{count(up)} to a higher", style=UP)
+        line.append(", ")
+        line.append(f"{count(down)} to a lower one", style=DOWN)
+    if score.correlation is not None:
+        line.append(f"; rank correlation with before {score.correlation:.3f}")
+    yield line
+    if score.refitted is not None:
+        yield Text(
+            f"Its reference was fitted anew for this, on {count(score.refitted)} people, as a refit would.",
+            style="dim",
+        )
+    yield _side_by_side(_matrix(score), _shape(score))
+    if not score.rules.is_empty() and (rules := _rules(score.rules)) is not None:
+        yield rules
+    if score.movers:
+        yield _movers(score.movers)
+
+
+def _matrix(score: ScoreChange) -> RenderableType:
+    """From where (rows) to where (columns) people go."""
+    places = [place for place in score.places if place not in STATES or _anybody(score.migration, place)]
+    people = {(before, after): number for before, after, number in score.migration.iter_rows()}
+    if len(places) > _WIDEST:
+        return _listed(people)
+    rank = {place: number for number, place in enumerate(places) if place not in STATES}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_footer=True)
+    table.add_column(f"before {TO} after", footer="after", no_wrap=True)
+    for after in places:
+        total = sum(people.get((before, after), 0) for before in places)
+        table.add_column(_plain(after), footer=count(total), justify="right", no_wrap=True)
+    table.add_column("before", justify="right", style="dim", no_wrap=True)
+    for before in places:
+        row = [people.get((before, after), 0) for after in places]
+        cells = [_cell(before, after, number, rank) for after, number in zip(places, row, strict=True)]
+        table.add_row(_plain(before), *cells, count(sum(row)))
+    return table
+
+
+def _cell(before: str, after: str, number: int, rank: Mapping[str, int]) -> Text:
+    if number == 0:
+        return Text("·", style=SAME)
+    if before == after:
+        return Text(count(number), style=SAME)
+    if before in rank and after in rank:
+        return Text(count(number), style=f"bold {UP if rank[after] > rank[before] else DOWN}")
+    return Text(count(number), style=f"bold {EDIT}")
+
+
+def _listed(people: Mapping[tuple[str, str], int]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("before", "after"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("people", justify="right")
+    moved = sorted(((number, pair) for pair, number in people.items() if pair[0] != pair[1]), reverse=True)
+    for number, (before, after) in moved[:10]:
+        table.add_row(_plain(before), _plain(after), count(number))
+    return table
+
+
+def _shape(score: ScoreChange) -> RenderableType:
+    """Both distributions as small bars, and the middle of each."""
+    rows, quantiles = score.distribution, {name: pair for name, *pair in score.quantiles.iter_rows()}
+    if rows.is_empty() or rows["from"].null_count():
+        return Text()
+    grid = Table.grid(padding=(0, 1))
+    highest = max(1, *(_second(rows[side]) for side in ("before", "after")))
+    for side, style in (("before", SAME), ("after", EDIT)):
+        bars = "".join(_height(number, highest) for number in rows[side])
+        grid.add_row(Text(side, style="dim"), Text(bars, style=style))
+    low, high = _figure(rows["from"][0]), _figure(rows["to"][-1])
+    grid.add_row("", Text(low + high.rjust(max(1, rows.height - len(low))), style="dim"))
+    for name in ("p25", "median", "p75", "mean"):
+        before, after = quantiles[name]
+        if before is not None and after is not None:
+            grid.add_row(Text(name, style="dim"), f"{_figure(before)} {TO} {_figure(after)}")
+    return Padding(grid, (1, 0, 0, 3))
+
+
+def _rules(rules: pl.DataFrame) -> Table | None:
+    changed = rules.filter(
+        (pl.col("points_before") != pl.col("points_after"))
+        | (pl.col("people_before") != pl.col("people_after"))
+    )
+    if changed.is_empty():
+        return None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("rules that give other points", overflow="fold")
+    for name in ("people", "points in all", "change"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for rule, people, people_after, points, points_after in changed.head(_EFFECTS).iter_rows():
+        change = points_after - points
+        table.add_row(
+            rule,
+            _from_to(count(people), count(people_after)),
+            _from_to(_figure(points), _figure(points_after)),
+            Text(_signed(change), style=UP if change > 0 else DOWN if change < 0 else ""),
+        )
+    return table
+
+
+def _movers(movers: Sequence[Mover]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("who moves most", overflow="ellipsis", no_wrap=True, max_width=24)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("band", no_wrap=True)
+    table.add_column("because of", overflow="fold")
+    for each in movers:
+        rise = each.after > each.before
+        table.add_row(
+            each.person,
+            Text(f"{_figure(each.before)} {TO} {_figure(each.after)}", style=UP if rise else DOWN),
+            _from_to(_plain(each.place_before), _plain(each.place_after)),
+            _because(each),
+        )
+    return table
+
+
+def _because(mover: Mover) -> Text:
+    if not mover.reasons:
+        return Text("the scale reads the same points differently", style="dim")
+    words = Text()
+    for place, reason in enumerate(mover.reasons):
+        words.append(", " if place else "")
+        words.append(f"{reason.rule} ")
+        change = reason.after - reason.before
+        words.append(_signed(change), style=UP if change > 0 else DOWN)
+    return words
+
+
+def _segments(segments: Sequence[SegmentChange]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("segment", no_wrap=True)
+    for name in ("before", "after", "gained", "lost", "share moved"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold", style="dim")
+    for each in segments:
+        table.add_row(each.name, *_gains(each), _why(each))
+    return table
+
+
+def _gains(each: SegmentChange | CampaignChange) -> tuple[RenderableType, ...]:
+    return (
+        count(each.before),
+        count(each.after),
+        Text(f"+{count(each.gained)}" if each.gained else "·", style=UP if each.gained else SAME),
+        Text(f"-{count(each.lost)}" if each.lost else "·", style=DOWN if each.lost else SAME),
+        f"{each.share:.1%}" if each.how not in (ADDED, REMOVED) else each.how,
+    )
+
+
+def _campaigns(campaigns: Sequence[CampaignChange]) -> Iterator[RenderableType]:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("campaign", no_wrap=True)
+    for name in ("sent before", "after", "gained", "lost", "share moved"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold", style="dim")
+    for each in campaigns:
+        table.add_row(each.name, *_gains(each), _why(each))
+    yield table
+    for each in campaigns:
+        steps = each.steps.filter(pl.col("before") != pl.col("after"))
+        if not steps.is_empty():
+            yield _steps(each.name, steps)
+
+
+def _steps(name: str, steps: pl.DataFrame) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(f"{name}: decision", no_wrap=True)
+    table.add_column("variant or reason", overflow="fold")
+    for column in ("before", "after", "change"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for decision, why, before, after in steps.iter_rows():
+        change = after - before
+        style = SAME if decision != "send" else UP if change > 0 else DOWN
+        table.add_row(
+            _plain(decision), why or "", count(before), count(after), Text(_signed(change), style=style)
+        )
+    return table
+
+
+def _recomputed(found: Preview) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("table", no_wrap=True)
+    table.add_column("stored dates", justify="right")
+    table.add_column("why", overflow="fold", style="dim")
+    for each in found.recomputed:
+        table.add_row(each.table, count(each.dates) if each.dates else "none", each.why)
+    return table
+
+
+def _aside(found: Preview) -> Iterator[RenderableType]:
+    if found.aside:
+        yield Text("\nNot previewed: takes effect on what comes in from then on", style="bold")
+        yield from (Text(f"  {line}", style="dim") for line in found.aside)
+
+
+def _verdict(found: Preview) -> Iterator[RenderableType]:
+    if not found.exceeded:
+        yield Text("Within the limits for publishing.", style=f"bold {UP}")
+        return
+    yield Text("Over the limits for publishing:", style=f"bold {OVER}")
+    for line in found.exceeded:
+        yield Text(f"  {line}", style=OVER)
+
+
+def _title(kind: str, each: Changed) -> Text:
+    return Text.assemble((f"{kind} {each.name}", "bold"), (f" · {_why(each)}", "dim"))
+
+
+def _why(each: Changed) -> str:
+    if each.how != AFFECTED:
+        return each.how
+    return f"reads {', '.join(each.because)}" if each.because else "a setting changed"
+
+
+def _spread(score: ScoreChange) -> str:
+    side = 2 if score.how == REMOVED else 1
+    people: dict[str, int] = {}
+    for before, after, number in score.migration.iter_rows():
+        place = before if side == 2 else after
+        people[place] = people.get(place, 0) + number
+    return ", ".join(f"{_plain(place)} {count(people[place])}" for place in score.places if people.get(place))
+
+
+def _side_by_side(left: RenderableType, right: RenderableType) -> Table:
+    grid = Table.grid(padding=(0, 0))
+    grid.add_column()
+    grid.add_column()
+    grid.add_row(left, right)
+    return grid
+
+
+def _anybody(migration: pl.DataFrame, place: str) -> bool:
+    return place in migration["before"] or place in migration["after"]
+
+
+def _second(values: pl.Series) -> int:
+    """A height at which one bar that dwarfs all others leaves these visible."""
+    ordered = sorted(values.to_list(), reverse=True)
+    return int(min(ordered[0], 3 * ordered[1] if len(ordered) > 1 and ordered[1] else ordered[0]))
+
+
+def _height(number: int, highest: int) -> str:
+    if number == 0:
+        return _HEIGHTS[0]
+    return _HEIGHTS[max(1, min(8, round(8 * number / highest)))]
+
+
+def _from_to(before: str, after: str) -> str:
+    return before if before == after else f"{before} {TO} {after}"
+
+
+def _figure(value: float) -> str:
+    """A score or points, short: `7.25`, `1,204`."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def _signed(change: float) -> str:
+    return f"+{_figure(change)}" if change > 0 else _figure(change)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _number(number: int, what: str) -> str:
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"
+
+
+def lines(found: Iterable[str]) -> Text:
+    """Words one below the other."""
+    return Text("\n".join(found))
