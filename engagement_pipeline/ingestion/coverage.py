@@ -6,7 +6,7 @@ is expected (`catalog.specs.coverage`) and judging it (`core.coverage`).
 
 from datetime import date
 
-from engagement_pipeline.catalog.specs import Catalog, Score, Source
+from engagement_pipeline.catalog.specs import Catalog, EventRule, Score, Source
 from engagement_pipeline.core.coverage import Delivered, Guard
 from engagement_pipeline.core.coverage import coverage_guard as judge
 from engagement_pipeline.storage.lake import Lake
@@ -20,9 +20,24 @@ def delivered(source: Source, lake: Lake) -> Delivered:
 
 
 def needed_by(score: Score, catalog: Catalog) -> list[str]:
-    """The sources that feed any event of the score's rules, as far as they say what they bring."""
-    events = {name for rule in score.event_rules for name in rule.event_names}
+    """The sources that feed any event of the score's rules, or of its parts', as far as they say what they
+    bring."""
+    parts = [catalog.scores[part.score] for part in score.part_rules]
+    needed = {*_feeding(score, catalog), *(name for part in parts for name in needed_by(part, catalog))}
+    return [name for name in catalog.sources if name in needed]
+
+
+def _feeding(score: Score, catalog: Catalog) -> list[str]:
+    events = {name for rule in score.event_rules for name in _events_of(rule, catalog)}
     return [name for name, source in catalog.sources.items() if source.feeds & events]
+
+
+def _events_of(rule: EventRule, catalog: Catalog) -> set[str]:
+    """What a rule counts, and what it is counted against."""
+    exposures = rule.rate.event_names if rule.rate else ()
+    named = {*rule.event_names, *rule.implying}
+    on = (name for name, event in catalog.events.items() if event.chosen and event.channel in rule.channels)
+    return {*(named or on), *exposures}
 
 
 class Deliveries:
@@ -47,10 +62,17 @@ class Deliveries:
         return any(self.by_source[name].expects is not None for name in needed)
 
     def guard(self, score: str, as_of: date) -> Guard:
-        """See `core.coverage.coverage_guard`."""
+        """See `core.coverage.coverage_guard`; of a composite also what is said of its parts."""
         spec = self.catalog.scores[score]
-        needed = [self.by_source[name] for name in needed_by(spec, self.catalog)]
-        return judge(needed, spec.window, self.start, as_of)
+        guards = [self.guard(part.score, as_of) for part in spec.part_rules]
+        if spec.event_rules or not guards:
+            needed = [self.by_source[name] for name in _feeding(spec, self.catalog)]
+            guards.insert(0, judge(needed, spec.longest_window, self.start, as_of))
+        return Guard(
+            stale=tuple(dict.fromkeys(why for guard in guards for why in guard.stale)),
+            provisional=next((guard.provisional for guard in guards if guard.provisional), ""),
+            covered_from=max(guard.covered_from for guard in guards),
+        )
 
 
 def coverage_guard(catalog: Catalog, lake: Lake, score: str, as_of: date) -> Guard:

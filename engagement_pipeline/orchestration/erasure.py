@@ -230,7 +230,7 @@ def _held_follow(bench: Workbench) -> None:
             rows = bench.lake.scan(table)
 
             def apply(frame: pl.DataFrame, table: str = table, rows: pl.LazyFrame = rows) -> Changed:
-                digests = [held_on(table, rows, day) for day in frame["as_of"]]
+                digests = [held_on(bench, table, rows, day) for day in frame["as_of"]]
                 new = frame.with_columns(pl.Series("digest", digests, dtype=pl.String))
                 return Changed(new, 0, int(new["digest"].ne_missing(frame["digest"]).sum()))
 

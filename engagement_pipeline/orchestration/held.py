@@ -18,8 +18,7 @@ from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.workbench import Workbench
 
 _ON: Mapping[str, Callable[[pl.LazyFrame, date], pl.LazyFrame]] = {
-    # Not first_seen: it says only since when, and moves when an older event of somebody known comes late.
-    "persons": lambda rows, day: people.as_of(rows, day).drop("first_seen", "valid_from", "valid_to"),
+    "persons": lambda rows, day: people.as_of(rows, day).drop("valid_from", "valid_to"),
     "aliases": known_on,
     "consents": lambda rows, day: consents.held(rows, day).select("person_id", "channel", "state"),
 }
@@ -38,7 +37,7 @@ def note_held(bench: Workbench, table: str) -> None:
     before = {day: (digest, since) for day, digest, since in _stored(bench, name).iter_rows()}
     found = []
     for day in _dates(bench):
-        digest = held_on(table, rows, day)
+        digest = held_on(bench, table, rows, day)
         known = before.get(day)
         # Nothing is what every date was computed with before the table was there.
         since = -1 if known is None and digest == NOTHING else version
@@ -47,9 +46,12 @@ def note_held(bench: Workbench, table: str) -> None:
     lake.commit(bench.stage(name, frame, inputs={table: version}))
 
 
-def held_on(table: str, rows: pl.LazyFrame, day: date) -> str:
-    """Digest of what the rows of a table hold of a date."""
+def held_on(bench: Workbench, table: str, rows: pl.LazyFrame, day: date) -> str:
+    """Digest of what the rows of a table hold of a date, as far as anything reads it."""
     on = _ON[table](rows, day).collect()
+    if table == "persons" and not any(plan.asked.silences for plan in bench.plans.values()):
+        # It says only since when, and moves when an older event of somebody known comes late.
+        on = on.drop("first_seen")
     # Of another polars' hashes every digest differs, which restates the last dates once.
     return f"{on.height}:{on.hash_rows().sum() or 0:x}"
 

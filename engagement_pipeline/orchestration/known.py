@@ -1,10 +1,10 @@
-"""Who is known on a day, with all that conditions on people read.
+"""Who is known on a day, with all that conditions and composites read of them.
 
 Here: bringing the tables about people together. Dagster is not needed. Not here: how those tables are made
 (`assets.people`), the conditions (`core`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 import polars as pl
@@ -13,7 +13,57 @@ from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core import consents, people
 from engagement_pipeline.core.facts import facts
 from engagement_pipeline.core.frames import ALIASES, CONSENTS
+from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.orchestration.workbench import Workbench
+
+
+class PartOutdated(Exception):  # noqa: N818  the words are what the reader sees
+    """Stored scores that a composite adds up belong to another version of their definition."""
+
+
+def asks_consents(catalog: Catalog, columns: Collection[str]) -> bool:
+    """Whether conditions with these columns read `consents`."""
+    return catalog.has_consents and any(column.partition(".")[0] in consents.PARTS for column in columns)
+
+
+def people_tables(catalog: Catalog, plan: ScorePlan) -> tuple[str, ...]:
+    """What `known_rows` reads: nothing of a score that asks only about events."""
+    if not plan.reads_people:
+        return ()
+    said = ("consents",) if asks_consents(catalog, plan.columns) else ()
+    return ("persons", *said, *(f"scores/{name}" for name in plan.parts.scores))
+
+
+def known_rows(bench: Workbench, plan: ScorePlan, as_of: date) -> pl.DataFrame | None:
+    """`person_id`, `first_seen` and the plan's `columns` of everyone known on the date, sorted by person; None
+    for a plan that does not ask. Raises PartOutdated."""
+    if not plan.reads_people:
+        return None
+    for name in plan.parts.scores:
+        check_part(bench, plan, name, as_of)
+    day = as_of.isoformat()
+    frames = {
+        table: bench.lake.scan(table, [day] if table.startswith("scores/") else None)
+        for table in people_tables(bench.catalog, plan)
+        if table != "consents" or bench.lake.exists(table)
+    }
+    seen = people.as_of(frames["persons"], as_of).select("person_id", "first_seen")
+    found = facts_on(bench.catalog, frames, plan.columns, as_of).join(seen, on="person_id", how="left")
+    return ascending(found.collect(), "person_id")
+
+
+def check_part(bench: Workbench, plan: ScorePlan, part: str, as_of: date) -> None:
+    """Raises PartOutdated where the part's stored scores were made by another definition than the present."""
+    table, now = f"scores/{part}", bench.plans[part].definition
+    stored = bench.lake.scan(table, [as_of.isoformat()])
+    other = pl.col("definition").filter(pl.col("definition") != now).first()
+    found = stored.select(other).collect().item()
+    if found is not None:
+        raise PartOutdated(
+            f"score {plan.name} adds up {table}, which on {as_of} was computed by version {found} of its "
+            f"definition and is now {now}. Materialize points/{part} and {table} for {as_of}, then this again."
+        )
 
 
 def people_on(

@@ -22,7 +22,7 @@ from engagement_pipeline.orchestration.assets.people import consent_reads, peopl
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
 from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES, covered, event_sources
-from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, reads_from
+from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, points_tables, reads_from
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import SHOWN_AS, current
 from engagement_pipeline.storage.deliveries import delivered
@@ -141,8 +141,10 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
         for plan in bench.plans.values():
             points, scores = f"points/{plan.name}", f"scores/{plan.name}"
             if (plan.name, day) not in unmeasured and _begun(stored(points), day, newest):
-                versions = _window(bench, stored, plan, day) | held(day, "aliases")
-                _add(due, points, day, versions, stored)
+                parts = [f"scores/{name}" for name in plan.parts.scores]
+                versions = _window(bench, stored, plan, day) | _versions(parts, day, stored)
+                versions |= held(day, *points_tables(bench, plan))
+                _add(due, points, day, versions, stored, needs=parts)
             versions = _versions([points], day, stored) | people(day, asked_of(plan))
             versions |= _yesterday(plan, day, stored)
             _add(due, scores, day, versions, stored, needs=[points])
@@ -270,7 +272,11 @@ def _yesterday(plan: ScorePlan, day: date, stored: Stored) -> dict[str, int]:
     """The scores of the day before, on whose bands those of a score with hysteresis stand."""
     if plan.hysteresis is None:
         return {}
-    return _versions([f"scores/{plan.name}"], day - timedelta(days=1), stored)
+    table = f"scores/{plan.name}"
+    before, own = (stored(table).get(each.isoformat()) for each in (day - timedelta(days=1), day))
+    if before is None or (own is not None and own.delta_version == before.delta_version):
+        return {}  # made by one run, one upon the other
+    return {table: before.delta_version}
 
 
 def _versions(tables: Iterable[str], day: date, stored: Stored) -> dict[str, int]:

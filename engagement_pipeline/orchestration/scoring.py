@@ -18,8 +18,8 @@ from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.scores import TRUSTED, attach
 from engagement_pipeline.core.unverified import Unverified, by_day, unverified
-from engagement_pipeline.engines.window import Window
-from engagement_pipeline.orchestration.known import stored_aliases
+from engagement_pipeline.engines.window import Window, with_people
+from engagement_pipeline.orchestration.known import known_rows, people_tables, stored_aliases
 from engagement_pipeline.orchestration.measured import (
     MEASURES,
     MESSAGES,
@@ -30,8 +30,13 @@ from engagement_pipeline.orchestration.standing import frozen, reference_in_forc
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
+def points_tables(bench: Workbench, plan: ScorePlan) -> tuple[str, ...]:
+    """What the points of a score are made from: their versions go into the commit."""
+    return (*(window_tables(bench) if plan.rules else ()), *people_tables(bench.catalog, plan))
+
+
 def window_tables(bench: Workbench) -> tuple[str, ...]:
-    """What points are made from: their versions go into the commit."""
+    """What events give is made from."""
     more = (MESSAGES,) if counts_messages(bench.catalog) else ()
     return (MEASURES, *more, "aliases") if bench.catalog.has_aliases else (MEASURES, *more)
 
@@ -49,8 +54,13 @@ def points_rows(
 ) -> Iterator[pl.DataFrame]:
     """`frames.POINTS` of the dates, in parts; see `check_coverage` for what is refused. made: the tables that
     the run makes, whose points of one date share their reading and sums."""
-    run = [each for each in bench.plans.values() if f"points/{each.name}" in made]
+    run = [each for each in bench.plans.values() if each.rules and f"points/{each.name}" in made]
     for as_of in days:
+        known = known_rows(bench, plan, as_of)
+        if not plan.rules and known is not None:
+            for window, people in with_people([], known, [plan], as_of):
+                yield window.points(plan, people)
+            continue
         # Taken before reading, so that nothing is kept under a newer version than was read.
         key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
         rows = window_rows(bench, [plan], as_of)
@@ -60,8 +70,12 @@ def points_rows(
             windows: Iterable[Window] = bench.engine.windows(rows, [plan], as_of, said)
         else:
             windows = bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
-        for window in windows:
-            yield window.points(plan)
+        if known is None:
+            for window in windows:
+                yield window.points(plan)
+        else:
+            for window, people in with_people(windows, known, [plan], as_of):
+                yield window.points(plan, people)
 
 
 def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified | None:
@@ -69,10 +83,10 @@ def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified 
     project = bench.catalog.project
     first = reads_from(bench, bench.plans.values(), as_of)
     within = pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of))
-    tables = [table for table in (MEASURES, MESSAGES) if bench.lake.exists(table)]
+    tables = [MEASURES, *([MESSAGES] if bench.lake.exists(MESSAGES) else [])]
 
     def compute() -> pl.DataFrame:
-        return pl.concat(by_day(bench.lake.scan(table).filter(within)) for table in tables).collect()
+        return by_day(*(bench.lake.scan(table).filter(within) for table in tables)).collect()
 
     key = (as_of, *sorted(bench.versions(tables).items()))
     totals = bench.totals.rows(key, compute).lazy()

@@ -6,6 +6,7 @@ Here: reading them from the stores. Not here: judging coverage (`core.coverage`)
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -25,6 +26,21 @@ def guards_on(bench: Workbench, plan: ScorePlan, days: Iterable[date]) -> dict[d
     """Date -> whether the score may be relied upon."""
     found = Deliveries(bench.catalog, bench.lake)
     return {day: found.guard(plan.name, day) for day in days}
+
+
+def of_parts(bench: Workbench, plan: ScorePlan, as_of: date, guard: Guard) -> Guard:
+    """The guard of a composite with what is stored of its parts: where one is stale or provisional, because
+    its reference is lacking, say, so is their sum."""
+    for name in plan.parts.scores:
+        table, key = f"scores/{name}", as_of.isoformat()
+        if key not in bench.lake.partitions(table):
+            continue
+        states = bench.lake.scan(table, [key]).select(pl.col("state").unique()).collect()["state"]
+        if "stale" in states and not guard.stale:
+            guard = replace(guard, stale=(f"{table} is stale",))
+        if "provisional" in states and not guard.provisional:
+            guard = replace(guard, provisional=f"{table} is provisional")
+    return guard
 
 
 def lacks_reference(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:

@@ -18,8 +18,8 @@ from engagement_pipeline.ingestion.coverage import needed_by
 
 
 def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, str]:
-    """Table -> code version, for `events/`, `aliases`, `persons`, `consents`, `scores/`, `segments/` and
-    `audiences/`."""
+    """Table -> code version, for `events/`, `aliases`, `persons`, `consents`, `points/`, `scores/`,
+    `segments/` and `audiences/`."""
     found: dict[str, str] = {}
     profiles = []
     for name, source in catalog.sources.items():
@@ -31,8 +31,11 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
     found["aliases"] = _hash(profiles)
     found["persons"] = _hash([*profiles, *([repr(sorted(facts.items()))] if facts else [])])
     found["consents"] = _hash([*profiles, repr(sorted(catalog.consent_events.items()))])
-    for name, plan in plans.items():
-        said = _reach(catalog, frozenset() if plan.applies_to is None else plan.applies_to.columns)
+    for name, plan in plans.items():  # a composite stands after its parts
+        parts = [found[f"scores/{part}"] for part in plan.parts.scores]
+        said = [*parts, *_reach(catalog, plan.asked.columns)]
+        found[f"points/{name}"] = _hash([plan.points_digest, *said]) if said else plan.points_digest
+        said += _reach(catalog, frozenset() if plan.applies_to is None else plan.applies_to.columns)
         said += _expected(catalog, name)
         found[f"scores/{name}"] = _hash([plan.definition, *said]) if said else plan.definition
     reads = {name: plan_segment(segment, catalog).where.columns for name, segment in catalog.segments.items()}

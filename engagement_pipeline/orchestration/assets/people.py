@@ -21,6 +21,7 @@ from engagement_pipeline.ingestion.people import snapshots_of, statements_of
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import describe_aliases, describe_consents, describe_persons
 from engagement_pipeline.orchestration.held import note_held
+from engagement_pipeline.orchestration.known import asks_consents
 from engagement_pipeline.orchestration.known import stored_aliases
 from engagement_pipeline.orchestration.workbench import Workbench
 
@@ -59,8 +60,7 @@ def people_inputs(catalog: Catalog) -> dict[str, list[str]]:
 
 def consent_reads(catalog: Catalog, columns: frozenset[str]) -> tuple[Reads, ...]:
     """What conditions with these columns read of consents."""
-    asked = any(column.partition(".")[0] in consents.PARTS for column in columns)
-    return (Reads("consents", optional=True),) if asked and catalog.has_consents else ()
+    return (Reads("consents", optional=True),) if asks_consents(catalog, columns) else ()
 
 
 def _persons(bench: Workbench) -> dg.AssetsDefinition:

@@ -37,11 +37,11 @@ from engagement_pipeline.orchestration.scoring import (
     asked_of,
     check_digest,
     points_rows,
+    points_tables,
     scores_rows,
     unverified_on,
-    window_tables,
 )
-from engagement_pipeline.orchestration.standing import bands_before, frozen, guard_on, guards_on
+from engagement_pipeline.orchestration.standing import bands_before, frozen, guard_on, guards_on, of_parts
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import TableMissing
 
@@ -73,10 +73,10 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
                     loaded=False,
                     has_asset=table != MESSAGES,
                 )
-                for table in window_tables(bench)
+                for table in points_tables(bench, plan)
             ),
             partitions=as_of_days(bench.catalog.project),
-            code_version=plan.points_digest,
+            code_version=bench.code_versions[f"points/{plan.name}"],
             definition=score_definition(score),
             compute=compute,
             invariant=check_points,
@@ -144,7 +144,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             return people_on(bench.catalog, frames, asked_of(plan), as_of)
 
         people_needed = bench.catalog.project.limits.reference_people
-        guards = guards_on(bench, plan, days)
+        guards = {day: of_parts(bench, plan, day, each) for day, each in guards_on(bench, plan, days).items()}
         before = partial(bands_before, bench, plan)
         found = frames.get(references)
         return scores_rows(plan, frames[points], known, found, days, guards, people_needed, before)
@@ -168,7 +168,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             compute=compute,
             describe=lambda staged, days: {
                 **describe_scores(staged, days, score),
-                **describe_guard(guard_on(bench, plan, max(days))),
+                **describe_guard(of_parts(bench, plan, max(days), guard_on(bench, plan, max(days)))),
                 **describe_unverified(unverified_on(bench, plan, max(days))),
             },
             second=_drift_check(plan, bench) if frozen(plan) else None,
