@@ -12,10 +12,11 @@ PERCENTILE = {"method": "percentile", "range": [0, 10]}
 REFERENCE = pl.LazyFrame({"points": [0, 10_000], "persons": [5, 5]}, schema=HISTOGRAM)
 
 
-def attached(points, known, histogram=None, version=None, guard=TRUSTED, **definition):
+def attached(points, known, histogram=None, version=None, guard=TRUSTED, previous=None, **definition):
     spec = score(**definition)
     plan = plan_score(spec, catalog(spec))
-    found = attach(points, known, plan, AS_OF, histogram, version, guard).sort("person_id").collect()
+    found = attach(points, known, plan, AS_OF, histogram, version, guard, previous)
+    found = found.sort("person_id").collect()
     assert found.schema == SCORES
     assert found["definition"].unique().to_list() == [plan.definition]
     return found
@@ -134,3 +135,64 @@ def test_a_stale_date_is_scored_as_any_other_and_an_uncovered_one_against_its_ow
     assert early["reference"].unique().to_list() == ["live"]
     absolute = attached(points_of(a=10_000), people("a", "b"), guard=Guard(provisional="early"))
     assert column(absolute, "state") == {"a": "provisional", "b": "provisional"}
+
+
+EDGE = {"bands": {"low": [None, 10], "high": [10, None]}}
+
+
+def bands_of(hysteresis, *scores):
+    """The bands of somebody with these scores on days that follow each other."""
+    found, previous = [], None
+    definition = {**EDGE, **({} if hysteresis is None else {"hysteresis": hysteresis})}
+    for one in scores:
+        whole = round(one * 10_000)
+        day = attached(points_of(a=whole), people("a"), previous=previous, **definition)
+        previous = day.select("person_id", "band").lazy()
+        found.append(day["band"][0])
+    return found
+
+
+def test_somebody_on_an_edge_flaps_without_hysteresis_and_stays_with_it():
+    ten_days = [10.2, 9.9, 10.1, 9.8, 10.0, 9.9999, 10.3, 9.7, 10.1, 9.9]
+    assert bands_of(None, *ten_days) == ["high", "low"] * 2 + ["high", "low"] * 3
+    assert bands_of(0.5, *ten_days) == ["high"] * 10
+    assert bands_of(0.5, *ten_days[1:]) == ["low"] * 9
+
+
+def test_a_band_is_left_once_the_margin_is_reached():
+    assert bands_of(0.5, 12, 9.5001, 9.5, 10.4999, 10.5, 9.6) == [
+        "high",
+        "high",
+        "low",
+        "low",
+        "high",
+        "high",
+    ]
+
+
+def test_whoever_leaves_lies_where_the_score_does():
+    bands = {"low": [None, 10], "mid": [10, 12], "high": [12, None]}
+    previous = pl.LazyFrame({"person_id": ["a", "b", "c"], "band": ["low", "high", "mid"]})
+    given = points_of(a=130_000, b=80_000, c=97_000)
+    found = attached(given, people("a", "b", "c"), previous=previous, bands=bands, hysteresis=0.5)
+    assert column(found, "band") == {"a": "high", "b": "low", "c": "mid"}
+
+
+def test_who_was_not_there_yesterday_lies_in_the_plain_band():
+    schema = {"person_id": pl.String(), "band": pl.String()}
+    previous = pl.LazyFrame([("b", None), ("c", "gone")], schema=schema, orient="row")
+    given, known = points_of(a=99_000, b=99_000, c=99_000), people("a", "b", "c")
+    found = attached(given, known, previous=previous, hysteresis=0.5, **EDGE)
+    assert found["band"].to_list() == ["low"] * 3
+
+
+def test_without_hysteresis_yesterday_does_not_count():
+    previous = pl.LazyFrame({"person_id": ["a"], "band": ["high"]})
+    assert attached(points_of(a=99_999), people("a"), previous=previous, **EDGE)["band"].to_list() == ["low"]
+
+
+def test_who_is_unscored_has_no_band_whatever_it_was():
+    previous = pl.LazyFrame({"person_id": ["a"], "band": ["high"]})
+    applies = {"applies_to": "profile.plan = 'pro'"}
+    found = attached(points_of(a=99_999), people("a"), previous=previous, hysteresis=0.5, **EDGE, **applies)
+    assert found["band"].to_list() == [None]

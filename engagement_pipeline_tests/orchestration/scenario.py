@@ -190,13 +190,14 @@ class Scenario:
     def new(
         cls,
         folder: Path,
-        changed: Mapping[str, str] | None = None,
+        changed: Mapping[str, str | None] | None = None,
         landing: Mapping[str, bytes] | None = None,
     ) -> "Scenario":
         """The catalog with some files changed or added (None: left out), and landing files."""
         made = cls(folder)
         for file, text in {**CATALOG, **(changed or {})}.items():
-            made.write(file, text)
+            if text is not None:
+                made.write(file, text)
         for file, content in (files() if landing is None else landing).items():
             made.drop(file, content)
         return made
