@@ -19,6 +19,7 @@ from engagement_pipeline.orchestration.assets.segments import segment_asset
 from engagement_pipeline.orchestration.io_manager import DeltaIOManager
 from engagement_pipeline.orchestration.jobs import build_jobs, quality_job, replay_job
 from engagement_pipeline.orchestration.preview import accepted_warnings
+from engagement_pipeline.orchestration.preview_job import preview_job
 from engagement_pipeline.orchestration.schedules import daily_schedule
 from engagement_pipeline.orchestration.sensors import build_sensors
 from engagement_pipeline.orchestration.upkeep import upkeep_jobs, upkeep_schedules
@@ -39,6 +40,7 @@ def build_definitions(catalog: Catalog, settings: Settings) -> dg.Definitions:
             *([replay_job(catalog, jobs)] if catalog.sources else []),
             *([quality_job(catalog.project)] if catalog.outcomes else []),
             *upkeep_jobs(bench),
+            preview_job(bench),
         ],
         schedules=[daily_schedule(catalog.project, jobs), *upkeep_schedules(bench)],
         sensors=build_sensors(bench, jobs),

@@ -39,6 +39,7 @@ def page(found: Preview) -> str:
         figure=preview_svg.figure,
         matrix=matrix,
         effects=effects,
+        changed_steps=lambda each: each.steps.filter(pl.col("before") != pl.col("after")),
         why=why,
         judged=lambda each: each.how not in (ADDED, REMOVED),
     )

@@ -151,7 +151,8 @@ def _ribbons(
             (a, b), (c, d) = edges
             yield (
                 f'<path class="{_kind(before, after, rank)}" '
-                f'd="M{x0},{a:.1f} C{middle},{a:.1f} {middle},{c:.1f} {x1},{c:.1f} L{x1},{d:.1f} C{middle},{d:.1f} {middle},{b:.1f} {x0},{b:.1f} Z">'
+                f'd="M{x0},{a:.1f} C{middle},{a:.1f} {middle},{c:.1f} {x1},{c:.1f} L{x1},{d:.1f} '
+                f'C{middle},{d:.1f} {middle},{b:.1f} {x0},{b:.1f} Z">'
                 f"<title>{escape(before)} to {escape(after)}: {number:,} people</title></path>"
             )
 

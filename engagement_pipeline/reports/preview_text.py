@@ -3,7 +3,7 @@
 Here: renderables; nothing is printed. Not here: the figures (`preview`) and the page (`preview_page`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 from rich import box
@@ -288,7 +288,7 @@ def _recomputed(found: Preview) -> Table:
     table.add_column("stored dates", justify="right")
     table.add_column("why", overflow="fold", style="dim")
     for each in found.recomputed:
-        table.add_row(each.table, count(each.dates) if each.dates else "none", each.why)
+        table.add_row(each.table, count(each.dates) if each.dates else "", each.why)
     return table
 
 
@@ -370,8 +370,3 @@ def _plain(name: str) -> str:
 
 def _number(number: int, what: str) -> str:
     return f"{count(number)} {what}{'' if number == 1 else 's'}"
-
-
-def lines(found: Iterable[str]) -> Text:
-    """Words one below the other."""
-    return Text("\n".join(found))

@@ -22,6 +22,7 @@ from engagement_pipeline.orchestration.known import facts_on
 from engagement_pipeline.orchestration.metadata import campaign_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import in_ranges
+from engagement_pipeline.orchestration.publishing import refuse_unpublished
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.deliveries import begin, finish, refuse_change
 from engagement_pipeline.storage.locks import lock
@@ -82,6 +83,7 @@ def _delivery(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
         backfill_policy=in_ranges(),
     )
     def delivered(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        refuse_unpublished(bench.catalog, bench.database, campaign.campaign)
         # Held while files are written: an erasure that waits for it then finds them.
         with lock(bench.database, f"table {audience}"):
             stored, shown = bench.lake.partitions(audience), {}
