@@ -16,6 +16,7 @@ from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import contributed, points
 from engagement_pipeline.core.sums import sums
+from engagement_pipeline.engines.numbering import numbered
 
 RUNS = 20_000
 """Runs of rows of one measure up to which they are sliced instead of sorted apart. Stored days are in the
@@ -82,11 +83,14 @@ def added_up(
     counts them. Both hold the plans' measures alone."""
     needed = frozenset[str]().union(*(plan.measures for plan in plans))
     told = frozenset[str]().union(*(plan.message_measures for plan in plans))
-    kind = pl.Categorical(pl.Categories.random())
-    frames = [_read(daily, needed - told, kind, pl.col("quantity"))]
+    frames = [_read(daily, needed - told, pl.col("quantity"))]
     if told:
-        frames.append(_read(daily if messages is None else messages, told, kind, pl.col("message_id")))
-    people, frames = _numbered(frames, kind)
+        frames.append(_read(daily if messages is None else messages, told, pl.col("message_id")))
+    # People as numbers: with ten scores half of the time of people as text.
+    people, places = numbered([frame["person_id"] for frame in frames])
+    frames = [
+        frame.with_columns(place.alias("person_id")) for frame, place in zip(frames, places, strict=True)
+    ]
     by_measure = {measure: rows for frame in frames for measure, rows in _by_measure(frame).items()}
     for measure in needed - by_measure.keys():
         by_measure[measure] = frames[-1 if measure in told else 0].clear()
@@ -102,28 +106,10 @@ def added_up(
     return Window(as_of, people, dict(zip(found, pl.collect_all(found.values()), strict=True)))
 
 
-def _read(rows: pl.LazyFrame, measures: frozenset[str], kind: pl.Categorical, *more: pl.Expr) -> pl.DataFrame:
+def _read(rows: pl.LazyFrame, measures: frozenset[str], *more: pl.Expr) -> pl.DataFrame:
     return rows.select(
-        "event_date",
-        # People as numbers: with ten scores half of the time of people as text, 1 s to number them included.
-        pl.col("person_id").cast(kind),
-        pl.col("measure").cast(pl.Enum(sorted(measures))),
-        *more,
+        "event_date", "person_id", pl.col("measure").cast(pl.Enum(sorted(measures))), *more
     ).collect()
-
-
-def _numbered(frames: Sequence[pl.DataFrame], kind: pl.Categorical) -> tuple[pl.Series, list[pl.DataFrame]]:
-    """The people of all frames, sorted, and the frames with each person's place among them."""
-    codes = [rows["person_id"].to_physical() for rows in frames]
-    count = 1 + max((int(most) for each in codes if (most := each.max()) is not None), default=-1)  # type: ignore[arg-type]
-    names = pl.int_range(count, dtype=pl.UInt32, eager=True).cat.to(kind).cast(pl.String)
-    order = names.arg_sort()
-    places = pl.DataFrame({"code": order}).with_row_index("place").sort("code")["place"]
-    numbered = [
-        rows.with_columns(places.gather(each).alias("person_id"))
-        for rows, each in zip(frames, codes, strict=True)
-    ]
-    return names.gather(order).alias("person_id"), numbered
 
 
 def _by_measure(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
