@@ -46,7 +46,10 @@ def points_digest(score: Score, scores: Mapping[str, Score] | None = None) -> st
 
 def score_digest(score: Score) -> str:
     """Digest of all that changes a score's stored rows."""
-    return digest(score)
+    said = score.model_dump(mode="json", exclude=_PROSE, exclude_defaults=True)
+    if score.event_rules:
+        said["window"] = score.window  # also one day, which is what is left out elsewhere
+    return _hash([said])
 
 
 def source_digest(source: Source, catalog: Catalog) -> str:
@@ -75,9 +78,7 @@ def campaign_digest(campaign: Campaign) -> str:
 
 def _as_part(score: Score, scores: Mapping[str, Score] | None) -> str:
     """Digest of what changes the number that a composite reads: not its bands, nor what it is called."""
-    return _hash(
-        [points_digest(score, scores), score.scale.model_dump(mode="json", exclude_defaults=True)]
-    )
+    return _hash([points_digest(score, scores), score.scale.model_dump(mode="json", exclude_defaults=True)])
 
 
 def _points_of(rule: Rule) -> object:
@@ -87,6 +88,10 @@ def _points_of(rule: Rule) -> object:
     asked = [normalise(said) for name in ("applies_to", "when") if (said := getattr(rule, name, None))]
     if not isinstance(rule, EventRule):
         return [plain, *asked]
+    if rule.implying:
+        plain["implied_by"] = rule.implying
+    if rule.rate is not None:
+        plain["rate"]["per"] = rule.rate.event_names
     return [plain, rule.event_names, rule.channels, where and normalise(where), *asked]
 
 

@@ -96,7 +96,7 @@ class ScorePlan:
 
     def rests_on(self, day: date, as_of: date) -> bool:
         """Whether points of the as-of date may change with events of the day."""
-        return 0 <= (as_of - day).days and (self.lookback is None or (as_of - day).days < self.lookback)
+        return day <= as_of and (self.lookback is None or (as_of - day).days < self.lookback)
 
     def reads_from(self, start: date, as_of: date) -> dict[str, date]:
         """Measure -> the first day on which it counts; start is the project's first day."""
@@ -118,7 +118,7 @@ def plan_score(score: Score, catalog: Catalog) -> ScorePlan:
     )
     return ScorePlan(
         name=score.score,
-        window=max((rule.window for rule in rules), default=score.window),
+        window=score.longest_window,
         rules=rules,
         points_digest=points_digest(score, catalog.scores),
         definition=score_digest(score),

@@ -67,9 +67,10 @@ def _once_a_day(daily: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _messages(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Each message once, on its first day."""
+    """Each message once, on its first day. An erasure takes an id away that names the person."""
     return (
-        rows.group_by("person_id", "message_id")
+        rows.filter(pl.col("message_id").is_not_null())
+        .group_by("person_id", "message_id")
         .agg(pl.col("event_date").min())
         .group_by("event_date", "person_id")
         .agg(quantity=pl.len().cast(pl.Int64))

@@ -34,11 +34,11 @@ def unverified(
 ) -> Unverified | None:
     """The shares on a date; None for a score without a rule that counts machine events.
 
-    Days count as their events do, as if there were a cap. Of first times, streaks and rates only the rule's own
-    share is known, which is that of their events.
+    Days count as their events do, as if there were a cap. Of first times, streaks and rates only the rule's
+    own share is known, which is that of their events.
 
-    daily: `frames.DAILY_MEASURES`, or what `by_day` gives of them and of messages. covered: `event_date`, `measure`, what was
-    computed. shadows: ids of the measures that count machine events alone (`measures.shadow_of`). start: the
+    daily: `frames.DAILY_MEASURES`, or what `by_day` gives of them and of messages. covered: `event_date`,
+    `measure`, what was computed. shadows: ids of the measures that count machine events alone (`measures.shadow_of`). start: the
     project's first day.
     """
     # A rule about silence rests on what did not happen.

@@ -15,7 +15,7 @@ from engagement_pipeline.core.audiences import plan_campaign, waterfall
 from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.people import as_of as people_as_of
 from engagement_pipeline.core.plan import plan_score
-from engagement_pipeline.core.unverified import Unverified, unverified
+from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.ingestion.coverage import Deliveries
 from engagement_pipeline.reports import terminal
 from engagement_pipeline.storage.lake import Lake
@@ -69,12 +69,10 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
 def _unverified(catalog: Catalog, lake: Lake, score: Score, as_of: date) -> Unverified | None:
     if not (shadows := shadows_of(catalog)) or not lake.exists("measure_coverage"):
         return None
-    daily, covered, start = (
-        lake.scan("daily_measures"),
-        lake.scan("measure_coverage"),
-        catalog.project.start_date,
-    )
-    return unverified(daily, covered, plan_score(score, catalog), shadows, start, as_of)
+    tables = ["daily_measures", *(["daily_messages"] if lake.exists("daily_messages") else [])]
+    plan, start = plan_score(score, catalog), catalog.project.start_date
+    daily = by_day(*(lake.scan(table).filter(pl.col("event_date") <= as_of) for table in tables))
+    return unverified(daily, lake.scan("measure_coverage"), plan, shadows, start, as_of)
 
 
 def _title(text: str) -> RenderableType:

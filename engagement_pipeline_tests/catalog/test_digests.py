@@ -47,6 +47,18 @@ def rule(**changed: Any) -> Score:
         rule(channel="email"),
         rule(cap={"per_day": 1}),
         rule(per=2),
+        rule(per=2, floor=1),
+        rule(per=2, ceiling=9),
+        rule(per=2, unit="EUR"),
+        rule(count="days"),
+        rule(count="messages"),
+        rule(count="messages", implied_by="c"),
+        rule(count="first"),
+        rule(streak=3),
+        rule(rate={"per": "c"}),
+        rule(rate={"per": "c", "at_least": 2}),
+        rule(window=30),
+        rule(decay={"s_curve": 30}),
         rule(machine="exclude"),
     ],
 )
@@ -73,6 +85,12 @@ def test_prose_and_spelling_change_nothing() -> None:
     assert score_digest(score(goal="Other words", owner="team:y")) == score_digest(score())
     assert points_digest(rule(event=["b", "a", "b"], where=" (X  ==1)", weight=3.0)) == points_digest(score())
     assert score_digest(score(window="90d")) == score_digest(score(window=90))
+
+
+def test_names_in_any_order_are_the_same_names() -> None:
+    one = rule(count="messages", implied_by=["c", "d"], rate={"per": ["x", "y"]})
+    other = rule(count="messages", implied_by=["d", "c", "d"], rate={"per": ["y", "x"]})
+    assert points_digest(one) == points_digest(other)
 
 
 def test_population_matters_to_relative_scales_only() -> None:

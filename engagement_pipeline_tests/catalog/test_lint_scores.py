@@ -39,7 +39,7 @@ OPENED = "{event: email_opened, weight: 3, cap: {per_day: 1}}"
             "{event: [course_watched, order_completed], weight: 3, per: 10}",
             (
                 "6: values in EUR ('order_completed') and minutes ('course_watched') cannot be added up; "
-                "use one rule each"
+                "use one rule each, or say which with unit"
             ),
         ),
         (

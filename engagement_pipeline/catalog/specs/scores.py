@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from engagement_pipeline.catalog.specs.base import Days, Name, Owner, Spec
 from engagement_pipeline.catalog.specs.rules import AttributeRule, Decay, EventRule, PartRule, Rule
@@ -17,7 +17,8 @@ class Score(Spec):
     score: Name
     goal: Annotated[str, Field(min_length=3)]
     owner: Owner
-    window: Days
+    window: Days = Field(default_factory=lambda: 1)
+    """Needed where a rule reads events; of other scores only the as-of date counts."""
     decay: Decay = "none"
     rules: Annotated[list[Rule], Field(min_length=1)]
     groups: dict[Name, Points] = {}
@@ -34,10 +35,22 @@ class Score(Spec):
     applies_to: str | None = None
     """A condition on the profile; everyone else is unscored, which is not zero."""
 
+    @model_validator(mode="after")
+    def _events_have_a_window(self) -> "Score":
+        if self.event_rules and "window" not in self.model_fields_set:
+            raise ValueError("missing key 'window': how many days of events count, such as 90d")
+        return self
+
     @property
     def event_rules(self) -> list[EventRule]:
         """The rules that read events."""
         return [rule for rule in self.rules if isinstance(rule, EventRule)]
+
+    @property
+    def longest_window(self) -> int:
+        """Of its rules on events, in days."""
+        windows = [rule.inactive_for or rule.window or self.window for rule in self.event_rules]
+        return max(windows, default=self.window)
 
     @property
     def attribute_rules(self) -> list[AttributeRule]:
