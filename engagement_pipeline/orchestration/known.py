@@ -13,8 +13,8 @@ from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core import consents, people
 from engagement_pipeline.core.facts import facts
 from engagement_pipeline.core.frames import ALIASES, CONSENTS
-from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.ordered import ascending
+from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
@@ -36,8 +36,8 @@ def people_tables(catalog: Catalog, plan: ScorePlan) -> tuple[str, ...]:
 
 
 def known_rows(bench: Workbench, plan: ScorePlan, as_of: date) -> pl.DataFrame | None:
-    """`person_id`, `first_seen` and the plan's `columns` of everyone known on the date, sorted by person; None
-    for a plan that does not ask. Raises PartOutdated."""
+    """`person_id`, `first_seen` and the plan's `columns` of everyone known on the date, sorted by person;
+    None for a plan that does not ask. Raises PartOutdated."""
     if not plan.reads_people:
         return None
     for name in plan.parts.scores:
@@ -62,7 +62,8 @@ def check_part(bench: Workbench, plan: ScorePlan, part: str, as_of: date) -> Non
     if found is not None:
         raise PartOutdated(
             f"score {plan.name} adds up {table}, which on {as_of} was computed by version {found} of its "
-            f"definition and is now {now}. Materialize points/{part} and {table} for {as_of}, then this again."
+            f"definition, which is now {now}. Materialize points/{part} and {table} for {as_of}, then this "
+            "again."
         )
 
 
