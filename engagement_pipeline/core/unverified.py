@@ -38,8 +38,8 @@ def unverified(
     own share is known, which is that of their events.
 
     daily: `frames.DAILY_MEASURES`, or what `by_day` gives of them and of messages. covered: `event_date`,
-    `measure`, what was computed. shadows: ids of the measures that count machine events alone (`measures.shadow_of`). start: the
-    project's first day.
+    `measure`, what was computed. shadows: ids of the measures that count machine events alone
+    (`measures.shadow_of`). start: the project's first day.
     """
     # A rule about silence rests on what did not happen.
     rules = [rule for rule in plan.counting if rule.measure + SHADOW in shadows]
