@@ -56,8 +56,9 @@ def differences(before: Spec | None, after: Spec | None) -> list[str]:
 def described(spec: Spec) -> str:
     """A part of a definition in one line: what it is called, then all that is not at its default."""
     if isinstance(spec, Band):
-        low, high = (None if edge is None else f"{edge:g}" for edge in (spec.from_, spec.to))
-        return f"{'no lower bound' if low is None else f'from {low}'}, {'no bound' if high is None else high}"
+        low = "" if spec.from_ is None else f"from {_plain(spec.from_)}"
+        high = "" if spec.to is None else f"to {_plain(spec.to)}"
+        return " ".join(filter(None, [low, high])) or "without bounds"
     name = called(spec)
     skipped = {*_NAMES, "where"} if name else set()
     facts = list(_facts((), spec, skipped))
@@ -78,8 +79,9 @@ def _facts(path: tuple[str, ...], spec: Spec, skipped: Set[str]) -> Iterator[str
             yield f"{_words((*path, field))} {_shown(value, spec, field)}"
 
 
-def called(spec: Spec) -> str:
-    """What a rule or another part of a list is called; nothing where it has no name."""
+def called(spec: Spec, *, briefly: bool = False) -> str:
+    """What a rule or another part of a list is called; nothing where it has no name. briefly: without its
+    condition."""
     said = {field: getattr(spec, field, None) for field in (*_NAMES, "where")}
     for field in ("label", "name"):
         if said[field]:
@@ -87,7 +89,7 @@ def called(spec: Spec) -> str:
     if said["event"] or said["channel"]:
         text = _joined(said["event"]) or "any event"
         text += f" on {_joined(said['channel'])}" if said["channel"] else ""
-        return text + (f" where {said['where']}" if said["where"] else "")
+        return text + (f" where {said['where']}" if said["where"] and not briefly else "")
     for field in ("when", "score", "message", "path"):
         if said[field]:
             return f"score {said[field]}" if field == "score" else str(said[field])
@@ -105,6 +107,13 @@ def _value(path: tuple[str, ...], item: str, old: Any, new: Any, owner: Spec, fi
     words = _words(path) + (f" of {item}" if item else "")
     if isinstance(old, Spec) and isinstance(new, Spec) and type(old) is type(new):
         yield from _model(path, item, old, new)
+    elif {type(old), type(new)} & {type(None)} and isinstance(old or new, Spec):
+        for part, value in old or new:
+            if value is not None:
+                was, now = (
+                    _shown(value, old or new, part) if side is not None else "none" for side in (old, new)
+                )
+                yield _was(_words((*path, part)) + (f" of {item}" if item else ""), was, now)
     elif isinstance(new, Mapping) and isinstance(old, Mapping):
         yield from _mapping(path, item, old, new, owner, field)
     elif _specs(old) and _specs(new) and (old or new):
@@ -152,7 +161,8 @@ def _list(field: str, item: str, old: Sequence[Spec], new: Sequence[Spec]) -> It
             yield f"{one} added: {described(after)}"
             continue
         before = old[pairs[place]]
-        yield from _model((), called(before) or f"{one} {place + 1}", before, after)
+        other = getattr(before, "where", None) != getattr(after, "where", None)
+        yield from _model((), called(before, briefly=other) or f"{one} {place + 1}", before, after)
     for place, before in enumerate(old):
         if place not in pairs.values():
             yield f"{one} removed: {described(before)}"
@@ -200,7 +210,8 @@ def _edge(band: str, field: str, was: Any, now: Any) -> str:
 
 
 def _was(words: str, old: str, new: str) -> str:
-    if len(old) + len(new) > _LONG:
+    """An arrow between short values; conditions and other sentences one after the other."""
+    if max(len(old), len(new)) > _LONG or any(sign in old + new for sign in ("'", "=", "<", ">")):
         return f"{words} is now {new}, was {old}"
     return f"{words} {old} {TO} {new}"
 

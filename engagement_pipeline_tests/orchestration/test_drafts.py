@@ -1,0 +1,345 @@
+"""Drafts beside the active catalog: what a preview says is what an edit then does, and nothing is stored."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from typer.testing import CliRunner
+
+from engagement_pipeline.catalog.drafted import load_drafted
+from engagement_pipeline.catalog.issues import CatalogError
+from engagement_pipeline.catalog.loader import load_catalog
+from engagement_pipeline.cli import app
+from engagement_pipeline.orchestration.comparing import preview
+from engagement_pipeline.orchestration.drafts import NothingToPreview, Trial, stored_lake
+from engagement_pipeline.orchestration.edits import Edit, OtherProject, compute_both
+from engagement_pipeline.reports.preview import Preview
+from engagement_pipeline_tests.orchestration.scenario import (
+    BUYING,
+    DAYS,
+    FIRST,
+    LAST,
+    PEOPLE,
+    PROJECT,
+    READERS,
+    READING,
+    Scenario,
+    event_log,
+    failures,
+)
+
+invoke = CliRunner().invoke
+DRAFT = (
+    READING.replace("weight: 5}", "weight: 1}")
+    .replace(
+        "rules:\n",
+        "rules:\n  - {event: email_opened, where: \"category = 'news'\", weight: 1, label: news}\n",
+    )
+    .replace("window: 3d", "window: 4d")
+)
+"""Another weight, a longer window, and a rule whose measure nobody has computed yet."""
+
+
+@pytest.fixture
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scenario], None]:
+    """Lets the commands find a scenario."""
+
+    def point(scenario: Scenario) -> None:
+        settings = scenario.settings
+        monkeypatch.setenv("ENGAGEMENT_CATALOG", str(scenario.folder / "catalog"))
+        monkeypatch.setenv("ENGAGEMENT_LAKE", settings.lake)
+        monkeypatch.setenv("ENGAGEMENT_DATABASE_URL", settings.database_url)
+        monkeypatch.setenv("ENGAGEMENT_LANDING", str(settings.landing))
+        monkeypatch.setenv("ENGAGEMENT_EXPORTS", str(settings.exports))
+        monkeypatch.setenv("COLUMNS", "100")
+
+    return point
+
+
+def drafted(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "draft.yaml"
+    path.write_text(text)
+    return path
+
+
+def previewed(scenario: Scenario, draft: Path, as_of: date | None = None) -> Preview:
+    folder = scenario.folder / "catalog"
+    return preview(load_catalog(folder), load_drafted(draft, folder), scenario.settings, as_of)
+
+
+def stored_files(scenario: Scenario) -> dict[str, bytes]:
+    """Everything of the lake and every row of the database."""
+    lake = scenario.folder / "lake"
+    found = {str(path): path.read_bytes() for path in sorted(lake.rglob("*")) if path.is_file()}
+    with scenario.bench.database.read() as connection:
+        dump = "\n".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+    return {**found, "database": dump.encode()}
+
+
+def test_a_preview_shows_what_the_edit_then_does_and_stores_nothing(copied: Scenario, tmp_path: Path) -> None:
+    before = stored_files(copied)
+    path, folder = drafted(tmp_path, DRAFT), copied.folder / "catalog"
+    lake = stored_lake(load_catalog(folder), copied.settings)
+    sides = [
+        Trial(catalog, copied.settings, lake, LAST, tmp_path / side)
+        for side, catalog in (("one", load_catalog(folder)), ("two", load_drafted(path, folder)))
+    ]
+    edit = Edit(*sides)
+    measured = compute_both(edit, lambda *_: None)
+    assert len(measured.measures) == 1
+    assert len(measured.days) == 4, "the new measure, over the window only"
+    tables = ("points/reading", "scores/reading", "segments/readers", "segments/fans", "audiences/perks")
+    tried = {table: edit.after.rows(table).collect() for table in tables}
+    active = {table: edit.before.rows(table).collect() for table in tables}
+    lake.database.close()
+    assert stored_files(copied) == before
+
+    for table in tables:
+        assert_frame_equal(active[table], copied.table(table, LAST), check_row_order=False)
+    copied.write("scores/reading.yaml", DRAFT)
+    copied.write(
+        "campaigns/perks.yaml",
+        (folder / "campaigns/perks.yaml")
+        .read_text()
+        .replace("destinations: [{kind: files, path: perks}]\n", ""),
+    )
+    copied.run("event_days", DAYS[-5], LAST, only=["daily_measures"])
+    copied.run("as_of_dates", LAST)
+    for table in tables[:-1]:
+        assert_frame_equal(tried[table], copied.table(table, LAST), check_row_order=False)
+    assert tried["audiences/perks"].height == copied.table("segments/readers", LAST).height
+
+
+def test_a_changed_relative_scale_is_read_against_the_reference_a_refit_makes(
+    copied: Scenario, tmp_path: Path
+) -> None:
+    text = BUYING.replace("half_life: 4d", "half_life: 2d").replace("per: 10", "per: 5")
+    path, folder = drafted(tmp_path, text), copied.folder / "catalog"
+    found = previewed(copied, path, LAST)
+    assert [score.refitted for score in found.scores] == [5]
+    lake = stored_lake(load_catalog(folder), copied.settings)
+    draft = Trial(load_drafted(path, folder), copied.settings, lake, LAST, tmp_path / "one")
+    draft.score("buying", ["buying"], refit=True)
+    tried = draft.rows("scores/buying").collect()
+    lake.database.close()
+    copied.write("scores/buying.yaml", text)
+    copied.run("refit", LAST)
+    assert_frame_equal(tried, copied.table("scores/buying", LAST), check_row_order=False)
+    assert set(tried["state"]) <= {"scored", "inactive"}
+
+
+def test_the_figures_of_a_preview_add_up(made: Scenario, tmp_path: Path) -> None:
+    text = DRAFT.replace(
+        "bands: {cold: [null, 3], warm: [3, null]}", "bands: {cold: [null, 7], warm: [7, null]}"
+    )
+    found = previewed(made, drafted(tmp_path, text))
+    assert found.as_of == LAST
+    (score,) = found.scores
+    assert score.changes == (
+        "window 3d → 4d",
+        "rule added: news, weight 1",
+        "weight of email_clicked 5 → 1",
+        "band warm starts at 7, was 3",
+    )
+    assert score.migration["people"].sum() == found.people
+    assert {each.name: each.how for each in found.segments} == {"readers": "affected", "fans": "affected"}
+    for each in (*found.segments, *found.campaigns):
+        assert each.gained - each.lost == each.after - each.before
+        assert each.because == ("score reading",)
+    due = ["points/reading", "scores/reading", "segments/readers", "segments/fans", "audiences/perks"]
+    assert [each.table for each in found.recomputed] == ["daily_measures", *due]
+    assert found.measured == (1, 4)
+    for mover in score.movers:
+        assert sum(each.after - each.before for each in mover.reasons) == pytest.approx(
+            mover.after - mover.before
+        )
+
+
+def test_the_same_definition_changes_nothing(made: Scenario, tmp_path: Path) -> None:
+    found = previewed(made, drafted(tmp_path, READING.replace("goal: Is", "goal: Still, is")))
+    assert found.is_empty
+    assert not found.exceeded
+    assert found.recomputed == ()
+
+
+def test_a_catalogs_folder_may_add_and_take_away(made: Scenario, tmp_path: Path) -> None:
+    folder = tmp_path / "catalog"
+    for file in (made.folder / "catalog").rglob("*.yaml"):
+        path = folder / file.relative_to(made.folder / "catalog")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.read_text())
+    (folder / "segments/fans.yaml").unlink()
+    (folder / "segments/cold.yaml").write_text(READERS.replace("readers", "cold").replace("'warm'", "'cold'"))
+    (folder / "scores/opening.yaml").write_text(READING.replace("score: reading", "score: opening"))
+    found = previewed(made, folder)
+    assert {each.name: (each.how, each.before, each.after) for each in found.segments} == {
+        "cold": ("new", 0, 0),
+        "fans": ("removed", 1, 0),
+    }
+    (opening,) = found.scores
+    assert (opening.how, opening.people, opening.correlation) == ("new", 4, None)
+    assert not found.exceeded, "what is new or gone is not judged"
+
+
+def test_limits_name_the_figures(copied: Scenario, tmp_path: Path) -> None:
+    copied.write("project.yaml", PROJECT + "publish: {rank_correlation: 0.99, segment_change: null}\n")
+    text = READING.replace("cold: [null, 3], warm: [3, null]", "cold: [null, 100], warm: [100, null]")
+    found = previewed(copied, drafted(tmp_path, text.replace("weight: 5}", "weight: -5}")))
+    order = found.scores[0].correlation
+    assert found.exceeded == [
+        "score reading: 100.0% of 4 people change band, the limit is 20.0% (moved_bands)",
+        f"score reading: rank correlation with before is {order:.3f}, the limit is 0.99 (rank_correlation)",
+        "campaign perks: 0 gained and 3 lost of 3 people sent, 100.0%; the limit is 30.0% (audience_change)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("score: reading\ngoal: hm", "draft.yaml:1: "),
+        ("", "draft.yaml:1: is empty"),
+        ("what: ever\n", "does not say what it defines"),
+        (READERS.replace("band.reading", "band.raeding"), "did you mean 'band.reading'"),
+    ],
+)
+def test_a_broken_draft_is_told_under_its_own_name(
+    made: Scenario, tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(CatalogError) as error:
+        previewed(made, drafted(tmp_path, text))
+    assert said in str(error.value)
+    assert "draft.yaml:" in str(error.value)
+
+
+def test_another_calendar_or_an_empty_lake_is_refused(
+    made: Scenario, project: Scenario, tmp_path: Path
+) -> None:
+    path = drafted(tmp_path, PROJECT.replace("Europe/Berlin", "UTC"))
+    with pytest.raises(OtherProject, match="timezone is UTC in the draft and Europe/Berlin"):
+        previewed(made, path)
+    with pytest.raises(NothingToPreview, match="take events in first"):
+        previewed(project, drafted(tmp_path, DRAFT))
+    assert not (project.folder / "lake").exists()
+    assert not (project.folder / "engagement.db").exists(), "not even looking begins a database"
+
+
+def test_preview_starts_without_dagster(
+    made: Scenario, tmp_path: Path, at_hand: Callable[[Scenario], None]
+) -> None:
+    at_hand(made)
+    path, html = drafted(tmp_path, DRAFT), tmp_path / "p.html"
+    code = (
+        "import sys\n"
+        "from engagement_pipeline.cli import app\n"
+        f"app({['preview', str(path), '--html', str(html), '--json']!r}, standalone_mode=False)\n"
+        "assert 'dagster' not in sys.modules\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    said = json.loads(result.stdout)
+    assert said["scores"][0]["name"] == "reading"
+    assert said["measured"] == {"measures": 1, "days": 4}
+    assert sum(row["people"] for row in said["scores"][0]["migration"]) == said["people"]
+    assert "http" not in html.read_text().replace("http-equiv", ""), "the page needs nothing else"
+
+
+def test_the_command_shows_a_person_what_happens(
+    made: Scenario, tmp_path: Path, at_hand: Callable[[Scenario], None]
+) -> None:
+    at_hand(made)
+    html = tmp_path / "p.html"
+    text = DRAFT.replace("label: news", 'label: "<script>alert(1)</script>"').replace(
+        "[null, 3]", "[null, 8]"
+    )
+    text = text.replace("[3, null]", "[8, null]")
+    result = invoke(app, ["preview", str(drafted(tmp_path, text)), "--html", str(html)])
+    assert result.exit_code == 0, result.output
+    for words in (
+        "weight of email_clicked 5 → 1",
+        "of 4 people change band",
+        "rank correlation with before",
+        "who moves most",
+        PEOPLE[0],
+        "Over the limits for publishing",
+        "audiences/perks",
+    ):
+        assert words in result.stdout, words
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    page = html.read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert page.count("<svg") >= 2
+
+
+def test_without_samples_nobody_is_named(
+    copied: Scenario, tmp_path: Path, at_hand: Callable[[Scenario], None]
+) -> None:
+    copied.write("project.yaml", PROJECT + "samples_in_metadata: false\n")
+    at_hand(copied)
+    html = tmp_path / "p.html"
+    said = [
+        invoke(app, ["preview", str(drafted(tmp_path, DRAFT)), "--html", str(html)]).stdout,
+        invoke(app, ["preview", str(drafted(tmp_path, DRAFT)), "--json"]).stdout,
+        html.read_text(),
+    ]
+    for text in said:
+        assert "reading" in text
+        assert not [person for person in PEOPLE if person in text]
+
+
+@pytest.fixture
+def job(copied: Scenario) -> Iterator[Callable[..., dg.ExecuteInProcessResult]]:
+    """Runs the job `preview`."""
+
+    def run(path: Path, *, ok: bool = True) -> dg.ExecuteInProcessResult:
+        config = {"path": str(path), "as_of": LAST.isoformat(), "catalog": str(copied.folder / "catalog")}
+        result = copied.definitions.resolve_job_def("preview").execute_in_process(
+            run_config={
+                "ops": {"preview_draft": {"config": config}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+            instance=copied.instance,
+            raise_on_error=False,
+        )
+        assert result.success == ok
+        return result
+
+    return run
+
+
+def test_the_job_shows_the_figures_and_names_nobody(
+    copied: Scenario, tmp_path: Path, job: Callable[..., dg.ExecuteInProcessResult]
+) -> None:
+    before = copied.bench.lake.partitions("scores/reading")
+    result = job(drafted(tmp_path, DRAFT))
+    (event,) = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
+    shown = event.step_output_data.metadata
+    assert "weight of email_clicked 5 → 1" in shown["edits"].value
+    assert "| reading | 4 |" in shown["scores"].value
+    assert "readers" in shown["segments"].value
+    assert "movers of reading" in shown
+    assert not [person for person in PEOPLE if person in event_log(copied)]
+    assert copied.bench.lake.partitions("scores/reading") == before
+    copied.write("project.yaml", PROJECT + "samples_in_metadata: false\n")
+    (event,) = [e for e in job(drafted(tmp_path, DRAFT)).all_events if e.event_type_value == "STEP_OUTPUT"]
+    assert "movers of reading" not in event.step_output_data.metadata
+    failed = job(tmp_path / "nothing.yaml", ok=False)
+    assert "is no file and no folder" in next(iter(failures(failed).values()))
+
+
+def test_days_without_measures_are_named(
+    made: Scenario, tmp_path: Path, at_hand: Callable[[Scenario], None]
+) -> None:
+    at_hand(made)
+    result = invoke(app, ["preview", str(drafted(tmp_path, DRAFT)), "--as-of", "2026-05-01"])
+    assert result.exit_code == 1
+    assert "daily_measures" in result.output
+    assert FIRST.isoformat() not in result.output
+    assert pl.Series([result.output]).str.contains("materialize").item()
