@@ -133,7 +133,8 @@ def _rows(raw: pl.Series, root: Node, textual: frozenset[str] | None) -> Decoded
     cut = ~(bare.str.starts_with("{") & bare.str.ends_with("}")).fill_null(False)
     if cut.any():
         # Most broken rows are cut off. That shows at once, and need not cost the others their pace.
-        found, rows = _rows(raw.set(cut, "{}"), root, textual), cut.arg_true()
+        rows = cut.arg_true()
+        found = _rows(raw.clone().scatter(rows, "{}"), root, textual)
         why = pl.Series([why_no_record(line) for line in raw.gather(rows)], dtype=pl.String)
         return Decoded(found.fields, found.malformed.scatter(rows, why))
     schema = root.schema(textual or frozenset())

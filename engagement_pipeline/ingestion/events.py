@@ -6,9 +6,9 @@ is (`core.machine`).
 """
 
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from engagement_pipeline.core.frames import CONFLICTS, event_schema
 from engagement_pipeline.core.machine import LINK, judge_timing
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.canonical import canonical_events, number_repeats
+from engagement_pipeline.ingestion.landing import in_pieces, weight
 from engagement_pipeline.ingestion.machine import timings_of
 from engagement_pipeline.ingestion.values import by_receipt
 from engagement_pipeline.ingestion.verdicts import landed_blocks
@@ -29,8 +30,10 @@ from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.ledger import Ledger
 from engagement_pipeline.storage.tables import older
 
-CHUNK_ROWS = 1_000_000
-"""Rows settled at once; about 700 MB with a JSON of 250 bytes each."""
+CHUNK_ROWS = 500_000
+"""Rows settled at once, long ones counted as several; about 350 MB with a JSON of 250 bytes each."""
+WAITING_ROWS = 131_072
+"""Rows that are held before they wait on disk for their turn, long ones counted as several."""
 
 
 class DayEvents(NamedTuple):
@@ -62,19 +65,19 @@ def events_for(
         yield DayEvents(wanted, event_schema(catalog).to_frame(), CONFLICTS.to_frame(), {}, {})
         return
     claimed = _claimed(source, read, horizon, lake)
-    stored = lake.partitions(f"landed/{source.source}")
-    chunks = _chunks(read, sum(stored[batch].rows for batch in batches))
-    for some, rows in _by_chunk(source, batches, chunks, catalog, lake):
+    for some, rows in _by_chunk(source, batches, read, catalog, lake):
         found = _settled(number_repeats(rows, source), claimed, horizon)
         asked = [day for day in some if day in wanted]
         refused = _refused(*found, asked, catalog, source)
         good = [day for day in asked if day not in refused]
-        kept, lost = (frame.filter(pl.col("event_date").is_in(good)) for frame in found)
+        given = pl.col("event_date").is_in(good)
+        kept, lost = found if good == some else (frame.filter(given) for frame in found)
         yield DayEvents(good, _judged(kept, source), lost, _duplicates(rows, kept, lost), refused)
         since = some[-1] - timedelta(days=horizon)
         claimed = pl.concat(
             [claimed.filter(pl.col("occurred_at").dt.date() >= since), *(f.select(CLAIM) for f in found)]
         )
+        del rows, found, kept, lost  # before the next chunk is made
 
 
 def _outdated(
@@ -105,34 +108,51 @@ def _given_ids(source: Source) -> bool:
     return any(each.event_id is not None or by_receipt(each.occurred_at) for each in source.events)
 
 
-def _chunks(days: Sequence[date], rows: int) -> list[list[date]]:
-    """Runs of days that hold about CHUNK_ROWS rows each, were the rows spread evenly."""
-    size = ceil(len(days) / max(1, ceil(rows / CHUNK_ROWS)))
-    return [list(days[start : start + size]) for start in range(0, len(days), size)]
-
-
 def _by_chunk(
-    source: Source, batches: Sequence[str], chunks: list[list[date]], catalog: Catalog, lake: Lake
+    source: Source, batches: Sequence[str], days: list[date], catalog: Catalog, lake: Lake
 ) -> Iterator[tuple[list[date], pl.DataFrame]]:
-    """Valid events of each chunk's days; every batch is read once, and waits on disk for its turn."""
-    empty = _unjudged(source, catalog).to_frame()
-    days = [day for chunk in chunks for day in chunk]
+    """Runs of days with their valid events; every batch is read once, and much of it waits on disk."""
     blocks = (
         split(canonical_events(block, source, catalog, days), catalog).valid
         for block in landed_blocks(source, batches, lake)
     )
-    if len(chunks) == 1:
-        yield chunks[0], pl.concat([empty, *blocks])
-        return
+    empty = _unjudged(source, catalog).to_frame().lazy()
     with tempfile.TemporaryDirectory(prefix="engagement-") as folder:
-        for number, block in enumerate(blocks):
-            for index, chunk in enumerate(chunks):
-                part = block.filter(pl.col("event_date").is_between(chunk[0], chunk[-1]))
-                if part.height:
-                    part.write_ipc(Path(folder) / f"{index}-{number}.arrow")
-        for index, chunk in enumerate(chunks):
-            files = sorted(Path(folder).glob(f"{index}-*.arrow"))
-            yield chunk, pl.concat([empty, *(pl.read_ipc(file) for file in files)])
+        weights, waiting = _waiting(blocks, Path(folder))
+        for some in _chunks(days, weights):
+            yield some, pl.concat([empty, *(part for day in some for part in waiting.pop(day, []))]).collect()
+
+
+def _waiting(
+    blocks: Iterable[pl.DataFrame], folder: Path
+) -> tuple[Mapping[date, int], dict[date, list[pl.LazyFrame]]]:
+    """The rows by day, and how many they are, long ones counted as several. They wait on disk, all but the
+    last WAITING_ROWS."""
+    weights: Counter[date] = Counter()
+    waiting: dict[date, list[pl.LazyFrame]] = {}
+    for number, piece in enumerate(in_pieces(blocks, WAITING_ROWS, "properties")):
+        last = weight([piece], "properties") < WAITING_ROWS
+        for (day,), part in piece.partition_by("event_date", as_dict=True).items():
+            weights[day] += weight([part], "properties")
+            path = folder / f"{day}-{number}.arrow"
+            if not last:
+                part.write_ipc(path)
+            waiting.setdefault(day, []).append(part.lazy() if last else pl.scan_ipc(path))
+    return weights, waiting
+
+
+def _chunks(days: list[date], weights: Mapping[date, int]) -> list[list[date]]:
+    """Runs of days with about CHUNK_ROWS rows each, and at least a day."""
+    runs: list[list[date]] = [[]]
+    held = 0
+    for day in days:
+        more = weights.get(day, 0)
+        if runs[-1] and held + more > CHUNK_ROWS:
+            runs.append([])
+            held = 0
+        runs[-1].append(day)
+        held += more
+    return runs
 
 
 def _claimed(source: Source, wanted: Sequence[date], horizon: int, lake: Lake) -> pl.DataFrame:

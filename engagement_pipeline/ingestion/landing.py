@@ -220,18 +220,20 @@ def landed_rows(found: Found, source: Source, received_at: datetime) -> Iterator
         raise UnreadableFile(found.file, error.why, error.remedy) from error
 
 
-def weight(frames: Iterable[pl.DataFrame]) -> int:
-    """Rows, of which long ones count as several."""
-    return sum(max(each.height, int(each["raw"].str.len_bytes().sum()) // LONG_ROW) for each in frames)
+def weight(frames: Iterable[pl.DataFrame], text: str = "raw") -> int:
+    """Rows, of which long ones count as several, by the column that holds the whole row."""
+    return sum(max(each.height, int(each[text].str.len_bytes().sum()) // LONG_ROW) for each in frames)
 
 
-def in_pieces(blocks: Iterable[pl.DataFrame], rows: int = PIECE_ROWS) -> Iterator[pl.DataFrame]:
-    """The blocks, gathered to pieces of so many rows, long ones counted as several."""
+def in_pieces(
+    blocks: Iterable[pl.DataFrame], rows: int = PIECE_ROWS, text: str = "raw"
+) -> Iterator[pl.DataFrame]:
+    """The blocks, gathered to pieces of so many rows, long ones counted as several (`weight`)."""
     held: list[pl.DataFrame] = []
     size = 0
     for block in blocks:
         held.append(block)
-        size += weight([block])
+        size += weight([block], text)
         if size >= rows:
             yield pl.concat(held)
             held, size = [], 0

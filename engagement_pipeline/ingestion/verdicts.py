@@ -13,9 +13,11 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog, Source
 from engagement_pipeline.contracts.rules import TooManyRejected, enforce_limit
 from engagement_pipeline.ingestion.judging import Judged, judge
+from engagement_pipeline.ingestion.landing import in_pieces
 from engagement_pipeline.storage.lake import Lake
 
-BLOCK_ROWS = 131_072
+BLOCK_ROWS = 65_536
+"""Landed rows that are judged together, long ones counted as several."""
 OUTSIDE = ["before_start", "after_end"]
 CLAIMED = pl.Schema({"batch": pl.String(), "event_id": pl.String(), "event_date": pl.Date()})
 
@@ -81,7 +83,8 @@ class Judge:
             verdicts[batch].identities.append(part)
         for batch, day in self._days(found).iter_rows():
             verdicts[batch].days.add(day)
-        for batch, part in _by_batch(found.rejected):
+        # Few rows of a block would hold the text of all in memory, were theirs not copied.
+        for batch, part in _by_batch(found.rejected.with_columns(pl.concat_str("raw", pl.lit("")))):
             verdicts[batch].rejected.append(part)
         broken = found.rejected.group_by("batch", "row_number").agg(pl.col("rule").is_in(OUTSIDE).all())
         for batch, rows, outside in broken.group_by("batch").agg(pl.len(), pl.col("rule").sum()).iter_rows():
@@ -126,19 +129,17 @@ class Judge:
         """By batch, days stored already on which an id of it was used again: the earlier claim wins there, or
         is the one that a conflict names."""
         found: dict[str, set[date]] = {}
-        if not claims:
-            return found
-        claimed = pl.concat(claims).unique()
+        days = {day for each in claims for day in each["event_date"].unique()}
         horizon = timedelta(days=self.catalog.project.lateness_horizon + 1)
-        days = set(claimed["event_date"].unique())
         for table in (f"events/{self.source.source}", f"conflicts/{self.source.source}"):
             near = [
                 key
                 for key, info in self.lake.partitions(table).items()
-                if info.rows and min(days) < date.fromisoformat(key) <= max(days) + horizon
+                if info.rows and days and min(days) < date.fromisoformat(key) <= max(days) + horizon
             ]
             if not near:
                 continue
+            claimed = pl.concat(claims).unique()
             same = (
                 self.lake.scan(table, near)
                 .select("event_id", "event_date")
@@ -167,4 +168,8 @@ def landed_blocks(source: Source, batches: Collection[str], lake: Lake) -> Itera
     """Landed rows of these batches in bounded blocks, in no particular order."""
     if batches:
         rows = lake.scan(f"landed/{source.source}", sorted(batches))
-        yield from rows.collect_batches(chunk_size=BLOCK_ROWS, maintain_order=False)
+        # Asked for blocks of so many rows polars would gather them however long they are; as they come they
+        # are no larger than what landed at once.
+        stored = rows.collect_batches(maintain_order=False)
+        parts = (each.slice(at, BLOCK_ROWS) for each in stored for at in range(0, each.height, BLOCK_ROWS))
+        yield from in_pieces(parts, BLOCK_ROWS)

@@ -99,6 +99,7 @@ def test_days_in_chunks_are_the_same_days(
     expected: tuple[pl.DataFrame, ...], open_shop: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(module, "WAITING_ROWS", 7)
     shop = open_shop()
     found = delivered(shop, [scene()], [])
     for table, wanted in zip(found, expected, strict=True):
