@@ -14,10 +14,10 @@ from engagement_pipeline.cli.base import app, err, fail, in_words
 @app.command()
 def demo(
     dataset: Annotated[
-        str, typer.Option(help="example (made-up sample data) or complete-journey (recorded data).")
+        str, typer.Option(help="example (made-up sample data), or recorded: complete-journey, ds365.")
     ] = "example",
     path: Annotated[
-        Path | None, typer.Option(help="The folder with the recorded data's parquet files.")
+        Path | None, typer.Option(help="The folder with the recorded data's files.")
     ] = None,
 ) -> None:
     """Land a dataset, materialize every asset through Dagster and show what came of it. Safe to run again."""

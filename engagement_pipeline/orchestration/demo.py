@@ -14,7 +14,9 @@ from rich.console import Console
 
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.example.complete_journey.prepare import prepare
+from engagement_pipeline.example.ds365.prepare import prepare as prepare_ds365
 from engagement_pipeline.example.generate import generate
+from engagement_pipeline.orchestration.quality_runs import judge_all
 from engagement_pipeline.orchestration.runs import run_all
 from engagement_pipeline.storage.settings import Settings
 
@@ -34,6 +36,7 @@ DATASETS = {
     "complete-journey": Dataset(
         "complete-journey", EXAMPLE / "complete_journey" / "catalog", "complete-journey"
     ),
+    "ds365": Dataset("ds365", EXAMPLE / "ds365" / "catalog", "ds365"),
 }
 
 
@@ -62,9 +65,12 @@ def run_demo(dataset: str, path: Path | None = None, console: Console | None = N
     with console.status("Writing the landing files"):
         if chosen.name == "example":
             generate(settings.landing)
+        elif chosen.name == "ds365":
+            prepare_ds365(settings.landing, path)
         else:
             prepare(settings.landing, path)
     problems = run_all(catalog, settings, console)
+    problems += judge_all(catalog, settings, console)
     if problems:
         raise DemoFailed("\n".join(problems))
     console.print(f"\nTook {time.monotonic() - began:.0f} s. See it in Dagster:")
