@@ -10,11 +10,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Limits, Score
+from engagement_pipeline.catalog.specs import Limits, Scale, Score
 from engagement_pipeline.core.audiences import CampaignPlan, waterfall
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.drift import Drift
 from engagement_pipeline.core.frames import POINT
+from engagement_pipeline.core.scales import edges
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.ingestion.events import DayEvents
 from engagement_pipeline.ingestion.outcome import Intake
@@ -140,8 +141,8 @@ def describe_points(staged: pl.LazyFrame, days: list[date]) -> Metadata:
     return {"people with points": newest.select(pl.len()).collect().item(), "points by rule": markdown(table)}
 
 
-def describe_reference(staged: pl.LazyFrame) -> Metadata:
-    """Which population was frozen."""
+def describe_reference(staged: pl.LazyFrame, scale: Scale) -> Metadata:
+    """Which population was frozen, and which points it makes the lowest and the highest score."""
     found = staged.select(
         pl.col("effective_from").first(),
         pl.col("version").first(),
@@ -153,13 +154,22 @@ def describe_reference(staged: pl.LazyFrame) -> Metadata:
     row = found.row(0, named=True)
     if not row["steps"]:
         return {"people": 0}
-    return {
+    shown = {
         "effective from": str(row["effective_from"]),
         "version": row["version"],
         "people": row["people"],
         "distinct points": row["steps"],
         "points": f"{_points(row['low'])} to {_points(row['high'])}",
     }
+    if scale.method != "percentile":
+        bottom, top = edges(scale, staged).collect().row(0)
+        shown["the range is"] = f"{_points(bottom)} to {_points(top)} points"
+        if bottom >= top:
+            shown["no spread"] = (
+                "nearly all have the same points, so that hardly anybody lies within the range: choose "
+                "another pin, or population: active"
+            )
+    return shown
 
 
 def describe_guard(guard: Guard) -> Metadata:

@@ -27,6 +27,7 @@ from engagement_pipeline.catalog.specs.mappings import Held, Only
 from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected, masked
 from engagement_pipeline.core.frames import DESCRIPTIONS
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
+from engagement_pipeline.reports.scales import in_words
 
 MARKDOWN_LIMIT = 8_000
 PICTURE_LIMIT = 30_000
@@ -91,18 +92,17 @@ def score_definition(score: Score) -> dict[str, Any]:
         ("band", "from", "to"),
         ((name, _edge(band.from_), _edge(band.to)) for name, band in score.bands.items()),
     )
-    scale = score.scale
-    span = "" if scale.range is None else f" from {scale.range[0]:g} to {scale.range[1]:g}"
-    reference = f", {scale.reference} reference" if scale.needs_reference else ""
     found = {
         "goal": score.goal,
         "rules": markdown(rules),
         "window": f"{score.window} days",
         "decay": _decay(score),
-        "scale": f"{scale.method}{span}{reference}",
+        "scale": in_words(score.scale),
     }
     if score.bands:
         found["bands"] = markdown(bands)
+    if score.hysteresis:
+        found["hysteresis"] = f"a band is left at {score.hysteresis:g} beyond its edge"
     if score.applies_to:
         found["applies to"] = score.applies_to
     return found

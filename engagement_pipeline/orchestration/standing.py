@@ -73,13 +73,14 @@ def reference_in_force(
     references: pl.LazyFrame, plan: ScorePlan, as_of: date, since: date = date.min, people: int = 1
 ) -> tuple[pl.LazyFrame | None, str | None]:
     """Histogram and version of the latest reference fitted for this plan on or before the date; never a
-    later one, so that a restated date reads what was in force then. (None, None) where there is none, none
-    fitted from `since` on, or the latest has fewer `people`."""
+    later one, so that a restated date reads what was in force then. (None, None) where there is none, or
+    none fitted from `since` on. One of fewer `people` never comes into force; the one before stays in it."""
     fitted = references.filter(
         pl.col("points_digest") == plan.points_digest,
         pl.col("effective_from").is_between(since, as_of),
+        pl.col("persons").sum().over("effective_from") >= people,
     )
     latest = fitted.filter(pl.col("effective_from") == pl.col("effective_from").max()).collect()
-    if latest.is_empty() or latest["persons"].sum() < people:
+    if latest.is_empty():
         return None, None
     return latest.lazy().select("points", "persons"), latest["version"][0]

@@ -12,6 +12,7 @@ from rich.rule import Rule
 
 from engagement_pipeline.catalog.specs import Catalog, Score
 from engagement_pipeline.core.audiences import plan_campaign, waterfall
+from engagement_pipeline.core.drift import Drift, drift_on
 from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.people import as_of as people_as_of
 from engagement_pipeline.core.plan import plan_score
@@ -39,6 +40,7 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
             lake.scan(f"scores/{name}", day).collect(),
             _unverified(catalog, lake, score, as_of),
             found.guard(name, as_of),
+            _drift(catalog, lake, score, as_of),
         )
         for name, score in catalog.scores.items()
         if _made(lake, f"scores/{name}", as_of)
@@ -73,6 +75,14 @@ def _unverified(catalog: Catalog, lake: Lake, score: Score, as_of: date) -> Unve
     plan, start = plan_score(score, catalog), catalog.project.start_date
     daily = by_day(*(lake.scan(table).filter(pl.col("event_date") <= as_of) for table in tables))
     return unverified(daily, lake.scan("measure_coverage"), plan, shadows, start, as_of)
+
+
+def _drift(catalog: Catalog, lake: Lake, score: Score, as_of: date) -> Drift | None:
+    table = f"references/{score.score}"
+    if not score.scale.needs_reference or not lake.exists(table):
+        return None
+    scores = lake.scan(f"scores/{score.score}", [as_of.isoformat()])
+    return drift_on(lake.scan(table), scores, plan_score(score, catalog))
 
 
 def _title(text: str) -> RenderableType:

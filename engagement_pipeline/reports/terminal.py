@@ -15,6 +15,7 @@ from rich.text import Text
 
 from engagement_pipeline.catalog.specs import Campaign, Score
 from engagement_pipeline.core.coverage import Guard
+from engagement_pipeline.core.drift import Drift
 from engagement_pipeline.core.scores import TRUSTED
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.reports.bands import band_counts, unscored
@@ -84,14 +85,18 @@ def rejected_by_rule(rejected: pl.DataFrame) -> RenderableType:
 
 
 def score_block(
-    score: Score, scores: pl.DataFrame, rests: Unverified | None = None, guard: Guard = TRUSTED
+    score: Score,
+    scores: pl.DataFrame,
+    rests: Unverified | None = None,
+    guard: Guard = TRUSTED,
+    drift: Drift | None = None,
 ) -> RenderableType:
-    """A score's name and goal, its bands as bars, how much of it machine events are, and why it is stale or
-    provisional.
+    """A score's name and goal, its bands as bars, how much of it machine events are, why it is stale or
+    provisional, and whether its reference has drifted.
 
     scores: rows of `frames.SCORES` of one date.
     """
-    notes = [*_machines(rests), *_held_back(scores, guard)]
+    notes = [*_machines(rests), *_held_back(scores, guard), *_drifted(drift)]
     if not score.bands:
         return _block(score.score, score.goal, Group(Text(_spread(scores)), *notes))
     counts = band_counts(scores, score)
@@ -186,6 +191,18 @@ def _held_back(scores: pl.DataFrame, guard: Guard) -> Iterator[Text]:
         )
     if "provisional" in states:
         yield Text(f"provisional: {guard.provisional or 'no reference is in force'}", style="gold3")
+
+
+def _drifted(drift: Drift | None) -> Iterator[Text]:
+    """A line for a frozen reference that is, or soon will be, no longer that of today's people."""
+    if drift is None or drift.verdict == "stable":
+        return
+    moves = "would change band" if drift.by_band else "would move by a tenth"
+    found = f"PSI {drift.psi:.2f}, {percent(drift.moved)} {moves}"
+    if drift.verdict == "refit":
+        yield Text(f"refit its reference: {found}", style="gold3")
+    else:
+        yield Text(f"its reference drifts: {found}", style="dim")
 
 
 def _spread(scores: pl.DataFrame) -> str:

@@ -6,6 +6,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from engagement_pipeline.catalog.specs import Scale
+from engagement_pipeline.core.frames import REFERENCES
+from engagement_pipeline.orchestration.describe import describe_reference
+from engagement_pipeline.orchestration.standing import reference_in_force
 from engagement_pipeline_tests.orchestration.scenario import DAYS, FIRST, LAST, Scenario, failures
 
 BUYING = ["points/buying", "scores/buying", "references/buying"]
@@ -80,3 +84,38 @@ def test_a_reference_without_points_says_what_to_make_first(project: Scenario) -
     project.run("event_days", LAST)
     result = project.run("refit", LAST, only=["references/buying"], ok=False)
     assert "materialize points/buying first" in failures(result)["references__buying"]
+
+
+def test_one_that_was_fitted_on_too_few_people_leaves_the_one_before_in_force(made: Scenario) -> None:
+    plan = made.bench.plans["buying"]
+
+    def fitted_on(day: date, people: int) -> pl.DataFrame:
+        row = (day, plan.points_digest, f"of {people}", 10_000, people)
+        return pl.DataFrame([row], schema=REFERENCES, orient="row")
+
+    stored = pl.concat([fitted_on(DAYS[0], 20), fitted_on(DAYS[2], 30), fitted_on(DAYS[4], 5)]).lazy()
+    read = [reference_in_force(stored, plan, day, people=20)[1] for day in DAYS[:6]]
+    assert read == ["of 20", "of 20", "of 30", "of 30", "of 30", "of 30"]
+    assert reference_in_force(stored, plan, DAYS[5], since=DAYS[3], people=20) == (None, None)
+    assert reference_in_force(stored, plan, DAYS[5], people=31) == (None, None)
+
+
+def test_what_is_low_and_high_stands_beside_the_reference(made: Scenario) -> None:
+    plan = made.bench.plans["buying"]
+    histogram = pl.LazyFrame(
+        [(LAST, plan.points_digest, "v", points, 1) for points in (-10_000, 0, 20_000)]
+        + [(LAST, plan.points_digest, "v", 30_000, 97)],
+        schema=REFERENCES,
+        orient="row",
+    )
+    saturating = Scale.model_validate({"method": "saturating", "range": [1, 10]})
+    shown = describe_reference(histogram, saturating)
+    assert (shown["people"], shown["points"], shown["the range is"]) == (
+        100,
+        "-1.0 to 3.0",
+        "-1.0 to 3.0 points",
+    )
+    assert "no spread" not in shown
+    alike = histogram.with_columns(points=pl.lit(30_000, pl.Int64)).unique()
+    assert "choose another pin" in describe_reference(alike, saturating)["no spread"]
+    assert "the range is" not in describe_reference(alike, plan.scale), "percentiles have no such edges"

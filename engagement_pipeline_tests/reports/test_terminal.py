@@ -6,6 +6,7 @@ from rich.console import Console, RenderableType
 
 from engagement_pipeline.catalog.specs import Campaign
 from engagement_pipeline.core.coverage import Guard
+from engagement_pipeline.core.drift import Drift
 from engagement_pipeline.reports import terminal
 from engagement_pipeline_tests.reports.test_bands import SCORE, SCORES
 
@@ -138,3 +139,19 @@ def test_a_score_says_why_it_is_stale_or_provisional() -> None:
     assert "provisional: too early" in shown(terminal.score_block(SCORE, early, guard=guard))
     assert "provisional: no reference is in force" in shown(terminal.score_block(SCORE, early))
     assert "stale" not in shown(terminal.score_block(SCORE, SCORES))
+
+
+@pytest.mark.parametrize(
+    ("psi", "by_band", "line"),
+    [
+        (0.05, True, None),
+        (0.15, True, "its reference drifts: PSI 0.15, 12% would change band"),
+        (0.3, True, "refit its reference: PSI 0.30, 12% would change band"),
+        (0.3, False, "refit its reference: PSI 0.30, 12% would move by a tenth"),
+    ],
+)
+def test_a_reference_that_has_drifted_is_told_of(psi: float, by_band: bool, line: str | None) -> None:
+    drift = Drift(psi, 0.001, 0.12, by_band, 5000, 5000)
+    lines = shown(terminal.score_block(SCORE, SCORES, drift=drift))
+    assert [found for found in lines if "PSI" in found] == ([line] if line else [])
+    assert all(len(found) <= terminal.BLOCK for found in lines)

@@ -128,7 +128,7 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
             days=latest,
             compute=compute,
             describe=lambda staged, days: {
-                **describe_reference(staged),
+                **describe_reference(staged, plan.scale),
                 **describe_fit(staged, guard_on(bench, plan, days[0]), bench.catalog.project.limits),
             },
         ),
