@@ -258,7 +258,9 @@ def _unshown(bench: Workbench, table: str, day: date, stored: Stored) -> bool:
 
 
 def _window(bench: Workbench, stored: Stored, plan: ScorePlan, day: date) -> dict[str, int]:
-    """The newest version of the measures that a score reads."""
+    """The newest version of the measures that a score reads; none of one that adds up others."""
+    if not plan.rules:
+        return {}
     first = reads_from(bench, [plan], day)
     days = [(first + timedelta(days=age)).isoformat() for age in range((day - first).days + 1)]
     tables = (MEASURES, MESSAGES) if plan.message_measures else (MEASURES,)

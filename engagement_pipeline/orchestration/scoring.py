@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from functools import partial
 
 import polars as pl
+from polars.selectors import by_name
 
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.frames import DAILY_MESSAGES
@@ -147,10 +148,10 @@ def scores_rows(
     before: see `bands_before`; of dates that follow each other here each stands on the one made before."""
     made: dict[date, pl.LazyFrame] = {}
     facts = sorted(column.removeprefix("profile.") for column in asked_of(plan))
+    # A table that was written before it was said who is active does not have it.
+    standing = by_name("person_id", "points", "active", "points_digest", require_all=False)
     for as_of in days:
-        stored = (
-            points.filter(pl.col("as_of") == as_of).select("person_id", "points", "points_digest").collect()
-        )
+        stored = points.filter(pl.col("as_of") == as_of).select(standing).collect()
         check_digest(stored.lazy(), plan, as_of)
         guard = (guards or {}).get(as_of, TRUSTED)
         histogram, in_force = None, None
