@@ -1,4 +1,4 @@
-"""Scores of facts and of other scores, made by Dagster: what they come to, what they stand on, what is due."""
+"""Scores of facts and of other scores, made by Dagster: what they come to, what they stand on."""
 
 from collections.abc import Iterator
 from datetime import timedelta
