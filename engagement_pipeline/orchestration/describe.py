@@ -15,6 +15,7 @@ from engagement_pipeline.core.audiences import CampaignPlan, waterfall
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.drift import Drift
 from engagement_pipeline.core.frames import POINT
+from engagement_pipeline.core.points import LOSSES
 from engagement_pipeline.core.scales import edges
 from engagement_pipeline.core.unverified import Unverified
 from engagement_pipeline.ingestion.events import DayEvents
@@ -118,14 +119,14 @@ def describe_points(staged: pl.LazyFrame, days: list[date]) -> Metadata:
             people=pl.len(),
             quantity=pl.col("quantity").sum(),
             capped_off=pl.col("capped_off").sum(),
-            decay_loss=pl.col("decay_loss").cast(pl.Int128).sum(),
+            **{name: pl.col(name).cast(pl.Int128).sum() for name in ("decay_loss", *LOSSES)},
             points=pl.col("points").cast(pl.Int128).sum(),
         )
         .sort("points", descending=True)
         .collect()
     )
     table = markdown_table(
-        ("rule", "people", "quantity", "capped off", "points lost to age", "points"),
+        ("rule", "people", "quantity", "capped off", "points lost to age", "to caps", "points"),
         (
             (
                 row["rule"],
@@ -133,6 +134,7 @@ def describe_points(staged: pl.LazyFrame, days: list[date]) -> Metadata:
                 row["quantity"],
                 row["capped_off"],
                 _points(row["decay_loss"]),
+                _points(lost) if (lost := sum(row[name] for name in LOSSES)) else "",
                 _points(row["points"]),
             )
             for row in rules.iter_rows(named=True)

@@ -13,9 +13,6 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import (
     Campaign,
-    EventRule,
-    HalfLife,
-    Linear,
     Origin,
     Rates,
     Score,
@@ -27,6 +24,7 @@ from engagement_pipeline.catalog.specs.mappings import Held, Only
 from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected, masked
 from engagement_pipeline.core.frames import DESCRIPTIONS
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
+from engagement_pipeline.reports import rules
 from engagement_pipeline.reports.scales import in_words
 
 MARKDOWN_LIMIT = 8_000
@@ -74,29 +72,16 @@ def column_schema(schema: Mapping[str, pl.DataType]) -> dg.TableSchema:
 
 def score_definition(score: Score) -> dict[str, Any]:
     """A score's goal, rules, scale and bands, readable in the lineage sidebar before any run."""
-    rules = markdown_table(
-        ("weight", "event", "where", "quantity", "daily cap", "machines"),
-        (
-            (
-                f"{rule.weight:+g}",
-                ", ".join(rule.event_names) + (f" on {', '.join(rule.channels)}" if rule.channels else ""),
-                rule.where or "",
-                _quantity(rule),
-                rule.cap.per_day if rule.cap else "",
-                "excluded" if rule.machine == "exclude" else "",
-            )
-            for rule in score.event_rules
-        ),
-    )
     bands = markdown_table(
         ("band", "from", "to"),
         ((name, _edge(band.from_), _edge(band.to)) for name, band in score.bands.items()),
     )
     found = {
         "goal": score.goal,
-        "rules": markdown(rules),
-        "window": f"{score.window} days",
-        "decay": _decay(score),
+        "rules": markdown(markdown_table(rules.HEADER, rules.rows(score))),
+        "window": rules.window(score),
+        "decay": rules.decay(score.decay),
+        **rules.limits(score),
         "scale": in_words(score.scale),
     }
     if score.bands:
@@ -231,17 +216,3 @@ def _cell(value: object) -> str:
 
 def _edge(value: float | None) -> str:
     return "no bound" if value is None else f"{value:g}"
-
-
-def _quantity(rule: EventRule) -> str:
-    return "count" if rule.per is None else f"value, per {rule.per:g}"
-
-
-def _decay(score: Score) -> str:
-    match score.decay:
-        case HalfLife(half_life=days):
-            return f"half after {days} days"
-        case Linear(linear=days):
-            return f"linear, nothing after {days} days"
-        case _:
-            return "none"
