@@ -17,7 +17,7 @@ from engagement_pipeline.engines.local import LocalEngine
 from engagement_pipeline_tests.core import oracle
 from engagement_pipeline_tests.core.build import AS_OF, ago, catalog, events, score
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 
 CHANNELS = {"opened": "email", "clicked": "email", "sent": "email", "viewed": "web", "ordered": "commerce"}
 weights = st.one_of(st.integers(-10, 10), st.floats(-10, 10).map(lambda x: round(x, 4)))
@@ -130,7 +130,7 @@ def plain(found):
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(definitions, histories, merges)
 def test_points_are_what_plain_python_finds(definition, rows, aliases):
     found = points_of(definition, rows, aliases)

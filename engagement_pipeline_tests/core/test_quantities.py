@@ -43,6 +43,11 @@ def test_a_click_and_its_open_are_one_message():
     assert counted({"count": "messages"}, opened(1, "n", **clicked)) == (0, 0)
 
 
+def test_an_implying_event_implies_one():
+    with pytest.raises(ValueError, match="implied_by needs event"):
+        score(rules=[{"channel": "email", "count": "messages", "implied_by": "clicked", "weight": 1}])
+
+
 def test_days_count_once():
     assert counted({"count": "days"}, opened(1), opened(1), opened(3)) == (2, 2)
 

@@ -7,9 +7,16 @@ import pytest
 
 from engagement_pipeline.catalog.specs import Catalog, Event, Machine, Project, Score, Source
 from engagement_pipeline.core.frames import DAILY_MEASURES
-from engagement_pipeline.core.measures import SHADOW, measure_of, measures_of, shadows_of
+from engagement_pipeline.core.measures import (
+    SHADOW,
+    daily_measures,
+    daily_messages,
+    measure_of,
+    measures_of,
+    shadows_of,
+)
 from engagement_pipeline.core.plan import plan_score
-from engagement_pipeline.core.unverified import unverified
+from engagement_pipeline.core.unverified import by_day, unverified
 
 START, AS_OF = date(2026, 4, 1), date(2026, 4, 10)
 SCORE = {
@@ -105,3 +112,41 @@ def test_days_that_were_not_counted_are_left_out_and_told() -> None:
 def test_nothing_has_no_share() -> None:
     found = shares([])
     assert (found.share, found.by_rule) == (None, {})
+
+
+def test_days_count_as_their_events_and_streaks_only_by_rule() -> None:
+    rules = [
+        {"event": "opened", "weight": 2, "count": "days"},
+        {"event": "clicked", "weight": 5, "machine": "exclude"},
+        {"event": "left", "weight": 4, "streak": 2, "label": "leaving"},
+    ]
+    found = shares(
+        [(9, "opened", 4), (9, "opened!", 2), (9, "clicked", 0), (9, "left", 9), (9, "left!", 9)], rules=rules
+    )
+    assert found is not None
+    assert found.share == pytest.approx(0.5)
+    assert found.by_rule == {"days with opened": 0.5, "leaving": 1.0}
+
+
+def test_messages_count_where_only_a_machine_opened_them() -> None:
+    rule = {"event": "opened", "weight": 1, "count": "messages", "label": "read"}
+    given = catalog(rules=[rule])
+    rows = [
+        {"message_id": "a", "is_machine": True},
+        {"message_id": "a", "is_machine": None},
+        {"message_id": "b", "is_machine": True},
+        {"message_id": None, "is_machine": True},
+    ]
+    schema = {"message_id": pl.String, "is_machine": pl.Boolean}
+    events = pl.LazyFrame(rows, schema=schema).with_columns(
+        event_date=pl.lit(AS_OF), person_id=pl.lit("p"), event=pl.lit("opened"), channel=pl.lit("email")
+    )
+    measures = measures_of(given)
+    daily = by_day(daily_measures(events, measures.values()), daily_messages(events, measures.values()))
+    days = pl.LazyFrame({"event_date": pl.date_range(START, AS_OF, eager=True)})
+    covered = days.join(pl.LazyFrame({"measure": list(measures)}), how="cross")
+    plan = plan_score(given.scores["reading"], given)
+    found = unverified(daily, covered, plan, shadows_of(given), START, AS_OF)
+    assert found is not None
+    assert found.by_rule == {"read": 0.5}
+    assert found.share == 0.5

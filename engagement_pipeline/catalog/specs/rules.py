@@ -50,10 +50,12 @@ class Cap(Spec):
 
 
 class Rate(Spec):
-    """What a rate is counted against: points are the weight times matching events per exposure."""
+    """What a rate is counted against: points are the weight times what the rule counts per exposure, both
+    decayed. Exposures are counted as the rule counts: events, days or messages; its `where`, `channel`,
+    `machine` and caps are about what the person did, not about them."""
 
     per: Name | list[Name]
-    """The events that gave the person the chance, such as email_delivered."""
+    """The events that gave the person the chance, such as email_sent."""
     at_least: Annotated[int, Field(ge=1)] = 1
     """Who had fewer of them in the window gets nothing: too few to tell."""
 
@@ -67,7 +69,8 @@ class EventRule(Spec):
     """Weight × quantity of matching events, day by day."""
 
     event: Name | list[Name] | None = None
-    """Every event of the channel without it."""
+    """Without it whatever a person chooses to do on the channel: not what was sent to them, which a rule must
+    name (`chosen: false` in the plan)."""
     channel: Channel | list[Channel] | None = None
     where: str | None = None
     """A condition on the event's properties."""
@@ -75,10 +78,12 @@ class EventRule(Spec):
     """A condition on the person, as known on the as-of date; the rule gives everyone else nothing."""
     weight: float
     count: Literal["events", "days", "messages", "first"] = "events"
-    """What is counted: events; days with any; distinct messages (`message_id`), each on the first day of the
-    window on which it matched; or only the first day on which the person ever did this."""
+    """What is counted: events; days with any; distinct messages (`message_id`; events without one are no
+    message), each on the first day of the window on which it matched; or only the first day on which the
+    person ever did this, known from the project's start."""
     implied_by: Name | list[Name] | None = None
-    """With `count: messages`: events that show that this one happened too, as a click shows an open."""
+    """With `count: messages`: events that show that this one happened too, as a click shows an open. All
+    other conditions of the rule hold for them as well."""
     per: Annotated[float, Field(ge=1e-6, le=1e6)] | None = None
     """Points are proportional to value: `weight` for every `per` units. Without it events are counted."""
     floor: float | None = None
@@ -141,6 +146,8 @@ class EventRule(Spec):
             raise ValueError("a rate counts events, days or messages, nothing else")
         if self.implied_by is not None and self.count != "messages":
             raise ValueError("implied_by needs count: messages: a click and its open are one message")
+        if self.implied_by is not None and self.event is None:
+            raise ValueError("implied_by needs event: the one that it shows to have happened")
         for name in ("floor", "ceiling", "unit"):
             if getattr(self, name) is not None and self.per is None:
                 raise ValueError(f"{name} is about values; it needs per")
