@@ -130,6 +130,7 @@ def test_a_first_time_rests_on_every_day(once: Scenario) -> None:
     assert resting_on(once.bench, [FIRST]) == [BEFORE, LAST]
 
 
+@pytest.mark.slow
 def test_another_rule_costs_one_measure(letters: Scenario) -> None:
     before = letters.table("daily_messages")
     letters.edit(
@@ -147,6 +148,7 @@ def test_another_rule_costs_one_measure(letters: Scenario) -> None:
     assert after.filter(pl.col("measure").is_in(before["measure"].unique().implode())).equals(before)
 
 
+@pytest.mark.slow
 def test_rules_that_are_gone_leave_no_messages(letters: Scenario) -> None:
     letters.write(
         "scores/letters.yaml", "\n".join(LETTERS.split("\n")[:5]) + "\n  - {event: email_opened, weight: 1}\n"
@@ -156,6 +158,7 @@ def test_rules_that_are_gone_leave_no_messages(letters: Scenario) -> None:
     assert due_event_days(letters.bench, LAST) == ([], [])
 
 
+@pytest.mark.slow
 def test_coverage_of_other_messages_than_are_stored_counts_for_nothing(letters: Scenario) -> None:
     """As after a step that was killed between its tables."""
     bench = letters.bench
