@@ -88,9 +88,8 @@ def publish(
 ) -> None:
     """Record new versions of definitions that changed, unless more people move than the limits allow."""
     from engagement_pipeline.orchestration.clock import now
-    from engagement_pipeline.orchestration.publishing import OverTheLimits, who
     from engagement_pipeline.orchestration.publishing import publish as record
-    from engagement_pipeline.reports.preview_text import shown
+    from engagement_pipeline.orchestration.publishing import who
     from engagement_pipeline.reports.versions_text import listed
     from engagement_pipeline.storage.settings import Settings
 
@@ -100,12 +99,7 @@ def publish(
         chosen, settings = folder or catalog_folder(), Settings.from_env()
         day = as_of.date() if as_of else None
         with _progress() as tell:
-            try:
-                done = record(chosen, settings, now(), who(chosen), acknowledge, day, tell)
-            except OverTheLimits as error:
-                if error.preview is not None:
-                    Console().print(shown(error.preview))
-                raise
+            done = record(chosen, settings, now(), who(chosen), acknowledge, day, tell)
     if not done.versions:
         out.print("everything is published as it stands", style="green")
         return

@@ -52,13 +52,14 @@ def migration(sides: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def moved(sides: pl.LazyFrame) -> pl.LazyFrame:
-    """One row: `people` to whom the score applies before or after, how many of them `moved` to another place
-    (both Int64), and `share`, their share (Float64; 0 where there is nobody)."""
+    """One row: `people` to whom the score applies before or after, how many of them get `other` scores, how
+    many `moved` to another place (all Int64), and `share`, theirs (Float64; 0 where there is nobody)."""
     nowhere = pl.lit(["unscored", ABSENT])
     applies = ~(pl.col("place_before").is_in(nowhere) & pl.col("place_after").is_in(nowhere))
     return _share(
         sides.filter(applies).select(
             people=pl.len().cast(pl.Int64),
+            other=pl.col("score_before").ne_missing(pl.col("score_after")).sum().cast(pl.Int64),
             moved=(pl.col("place_before") != pl.col("place_after")).sum().cast(pl.Int64),
         ),
         "moved",
@@ -164,8 +165,8 @@ def movers(sides: pl.LazyFrame, each_way: int) -> pl.LazyFrame:
 
 def reasons(before: pl.LazyFrame, after: pl.LazyFrame, people: Sequence[str]) -> pl.LazyFrame:
     """`person_id`, `rule`, `before`, `after`, `change` (points, Float64): the rules whose contributions
-    differ, for these people, the largest change of each first. A rule that is new or gone has 0 on the other side;
-    one that is called otherwise counts as gone and new.
+    differ, for these people, the largest change of each first. A rule that is new or gone has 0 on the other
+    side; one that is called otherwise counts as gone and new.
 
     before, after: rows of `frames.POINTS`.
     """

@@ -128,6 +128,7 @@ def _score(edit: Edit, name: str) -> ScoreChange:
         places=_places(specs, migration),
         migration=migration,
         people=facts["people"],
+        other=facts["other"],
         moved=facts["moved"],
         moved_share=facts["share"],
         correlation=correlation["correlation"][0] if pair_of_points else None,

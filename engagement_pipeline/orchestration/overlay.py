@@ -114,6 +114,8 @@ class Overlay(Lake):
         folder.mkdir(parents=True)
         count = 0
         for number, part in enumerate(chain([spec.schema.to_frame()], rows)):
-            part.select(spec.schema.names()).write_parquet(folder / f"{number:06}.parquet", compression="lz4")
+            # Text may come as Enums, of other words in every part.
+            part = part.select(spec.schema.names()).cast(dict(spec.schema))
+            part.write_parquet(folder / f"{number:06}.parquet", compression="lz4")
             count += part.height
         return pl.scan_parquet(folder / "*.parquet"), count

@@ -42,8 +42,8 @@ class OverTheLimits(StorageError):  # noqa: N818  the words are what the reader 
         super().__init__(
             "nothing was published:\n"
             + "\n".join(f"  {line}" for line in exceeded)
-            + "\nLook at it (engagement preview), then publish it with --acknowledge and why in your words; "
-            "or change the limits under `publish` in project.yaml."
+            + "\nLook at it: engagement preview DIR --published. Publish it all the same: --acknowledge and "
+            "why, in your words.\nOr change the limits under `publish` in project.yaml."
         )
         self.exceeded, self.preview = list(exceeded), preview
 

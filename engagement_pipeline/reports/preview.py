@@ -65,7 +65,10 @@ class ScoreChange(Changed):
     migration: pl.DataFrame = field(default_factory=pl.DataFrame)
     people: int = 0
     """To whom it applies, before or after."""
+    other: int = 0
+    """Who gets another score."""
     moved: int = 0
+    """Who changes band; of a score without bands, state."""
     moved_share: float = 0.0
     correlation: float | None = None
     distribution: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -173,7 +176,7 @@ class Preview:
                 continue
             if limits.moved_bands is not None and each.moved_share > limits.moved_bands:
                 yield (
-                    f"score {each.name}: {_percent(each.moved_share)} of {each.people:,} people change band, "
+                    f"score {each.name}: {_percent(each.moved_share)} of {people(each.people)} change band, "
                     f"the limit is {_percent(limits.moved_bands)} (moved_bands)"
                 )
             least, found = limits.rank_correlation, each.correlation
@@ -189,7 +192,7 @@ class Preview:
         changed: Sequence[SegmentChange | CampaignChange] = self.segments if segments else self.campaigns
         for each in changed:
             if limit is not None and each.how not in (ADDED, REMOVED) and each.share > limit:
-                what = f"of {each.before:,} people" if segments else f"of {each.before:,} people sent"
+                what = f"of {people(each.before)}" + ("" if segments else " sent it")
                 yield (
                     f"{kind} {each.name}: {each.gained:,} gained and {each.lost:,} lost {what}, "
                     f"{_percent(each.share)}; the limit is {_percent(limit)} "
@@ -205,6 +208,11 @@ class Preview:
     def as_json(self) -> str:
         """For programs."""
         return json.dumps(self.as_data(), indent=2, ensure_ascii=False, default=str)
+
+
+def people(number: int) -> str:
+    """`1 person`, `1,204 people`."""
+    return f"{number:,} {'person' if number == 1 else 'people'}"
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from engagement_pipeline.reports.preview import (
     Changed,
     Preview,
     ScoreChange,
+    people,
 )
 
 _PAGES = jinja2.Environment(
@@ -37,6 +38,7 @@ def page(found: Preview) -> str:
         gains=preview_svg.gains,
         widest=lambda rows: max((each.lost + each.stayed + each.gained for each in rows), default=1),
         figure=preview_svg.figure,
+        people=people,
         matrix=matrix,
         effects=effects,
         changed_steps=lambda each: each.steps.filter(pl.col("before") != pl.col("after")),
@@ -48,12 +50,12 @@ def page(found: Preview) -> str:
 def matrix(score: ScoreChange) -> tuple[list[str], list[tuple[str, list[tuple[int, str, float]], int]]]:
     """The places, and for each its name, the people who go from it to each place with the kind of move and
     their share of the row, and the sum of the row."""
-    people = {(before, after): number for before, after, number in score.migration.iter_rows()}
+    going = {(before, after): number for before, after, number in score.migration.iter_rows()}
     places = list(score.places)
     rank = {place: number for number, place in enumerate(places) if place not in STATES}
     rows = []
     for before in places:
-        numbers = [people.get((before, after), 0) for after in places]
+        numbers = [going.get((before, after), 0) for after in places]
         total = sum(numbers)
         cells = [
             (number, _move(before, after, rank), number / total if total else 0.0)

@@ -24,6 +24,7 @@ from engagement_pipeline.reports.preview import (
     Preview,
     ScoreChange,
     SegmentChange,
+    people,
 )
 from engagement_pipeline.reports.terminal import count
 
@@ -43,14 +44,15 @@ def shown(found: Preview) -> RenderableType:
         parts.append(Text("\nNothing changes for anybody: both say the same.", style=UP))
         return Group(*parts, *_aside(found))
     parts += [Text(), _edits(found)]
+    parts.append(Text())
     for score in found.scores:
-        parts += [Text(), *_score(score)]
+        parts += _score(score)
     if found.segments:
-        parts += [Text(), Rule("Segments", align="left", style=SAME), _segments(found.segments)]
+        parts += [Rule("Segments", align="left", style=SAME), _segments(found.segments)]
     if found.campaigns:
-        parts += [Text(), Rule("Campaigns", align="left", style=SAME), *_campaigns(found.campaigns)]
-    parts += [Text(), Rule("Computed anew because of the edit", align="left", style=SAME), _recomputed(found)]
-    parts += [*_aside(found), Text(), *_verdict(found)]
+        parts += [Rule("Campaigns", align="left", style=SAME), *_campaigns(found.campaigns)]
+    parts += [Rule("Computed anew because of the edit", align="left", style=SAME), _recomputed(found)]
+    parts += [*_verdict(found), *_aside(found)]
     return Group(*parts)
 
 
@@ -58,7 +60,7 @@ def _headline(found: Preview) -> Text:
     line = Text.assemble(
         ("Preview", "bold"), f" of {found.after} against {found.before}, as of {found.as_of}\n"
     )
-    line.append(f"{count(found.people)} people known", style="dim")
+    line.append(f"{people(found.people)} known", style="dim")
     touched = [
         _number(len(each), what)
         for each, what in (
@@ -93,21 +95,11 @@ def _score(score: ScoreChange) -> Iterator[RenderableType]:
     yield Rule(_title("Score", score), align="left", style=SAME)
     if score.how in (ADDED, REMOVED):
         verb = "would have it" if score.how == ADDED else "have it today"
-        yield Text(f"{count(score.people)} people {verb}: {_spread(score)}")
+        yield Text(f"{people(score.people)} {verb}: {_spread(score)}\n")
         return
-    up, down = score.rises_and_falls
-    line = Text.assemble(
-        (f"{count(score.moved)} of {count(score.people)} people", "bold"),
-        f" change band ({score.moved_share:.1%})",
-    )
-    if up or down:
-        line.append(": ")
-        line.append(f"{count(up)} to a higher", style=UP)
-        line.append(", ")
-        line.append(f"{count(down)} to a lower one", style=DOWN)
+    yield _moves(score)
     if score.correlation is not None:
-        line.append(f"; rank correlation with before {score.correlation:.3f}")
-    yield line
+        yield Text(f"Rank correlation with before: {score.correlation:.3f}.")
     if score.refitted is not None:
         yield Text(
             f"Its reference was fitted anew for this, on {count(score.refitted)} people, as a refit would.",
@@ -120,21 +112,33 @@ def _score(score: ScoreChange) -> Iterator[RenderableType]:
         yield _movers(score.movers)
 
 
+def _moves(score: ScoreChange) -> Text:
+    """How many people get another score, and how many another band."""
+    line = Text(f"{count(score.other)} of {people(score.people)} get another score; ")
+    line.append(f"{count(score.moved)} change band", style="bold")
+    line.append(f" ({score.moved_share:.1%})")
+    ways = zip(score.rises_and_falls, (("higher", UP), ("lower", DOWN)), strict=True)
+    for place, (number, (way, style)) in enumerate(way for way in ways if way[0]):
+        line.append(", " if place else ": ")
+        line.append(f"{count(number)} to a {way} one", style=style)
+    return line.append(".")
+
+
 def _matrix(score: ScoreChange) -> RenderableType:
     """From where (rows) to where (columns) people go."""
     places = [place for place in score.places if place not in STATES or _anybody(score.migration, place)]
-    people = {(before, after): number for before, after, number in score.migration.iter_rows()}
+    going = {(before, after): number for before, after, number in score.migration.iter_rows()}
     if len(places) > _WIDEST:
-        return _listed(people)
+        return _listed(going)
     rank = {place: number for number, place in enumerate(places) if place not in STATES}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_footer=True)
     table.add_column(f"before {TO} after", footer="after", no_wrap=True)
     for after in places:
-        total = sum(people.get((before, after), 0) for before in places)
+        total = sum(going.get((before, after), 0) for before in places)
         table.add_column(_plain(after), footer=count(total), justify="right", no_wrap=True)
     table.add_column("before", justify="right", style="dim", no_wrap=True)
     for before in places:
-        row = [people.get((before, after), 0) for after in places]
+        row = [going.get((before, after), 0) for after in places]
         cells = [_cell(before, after, number, rank) for after, number in zip(places, row, strict=True)]
         table.add_row(_plain(before), *cells, count(sum(row)))
     return table
@@ -150,12 +154,12 @@ def _cell(before: str, after: str, number: int, rank: Mapping[str, int]) -> Text
     return Text(count(number), style=f"bold {EDIT}")
 
 
-def _listed(people: Mapping[tuple[str, str], int]) -> Table:
+def _listed(going: Mapping[tuple[str, str], int]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("before", "after"):
         table.add_column(name, no_wrap=True)
     table.add_column("people", justify="right")
-    moved = sorted(((number, pair) for pair, number in people.items() if pair[0] != pair[1]), reverse=True)
+    moved = sorted(((number, pair) for pair, number in going.items() if pair[0] != pair[1]), reverse=True)
     for number, (before, after) in moved[:10]:
         table.add_row(_plain(before), _plain(after), count(number))
     return table
@@ -191,11 +195,11 @@ def _rules(rules: pl.DataFrame) -> Table | None:
     table.add_column("rules that give other points", overflow="fold")
     for name in ("people", "points in all", "change"):
         table.add_column(name, justify="right", no_wrap=True)
-    for rule, people, people_after, points, points_after in changed.head(_EFFECTS).iter_rows():
+    for rule, those, those_after, points, points_after in changed.head(_EFFECTS).iter_rows():
         change = points_after - points
         table.add_row(
             rule,
-            _from_to(count(people), count(people_after)),
+            _from_to(count(those), count(those_after)),
             _from_to(_figure(points), _figure(points_after)),
             Text(_signed(change), style=UP if change > 0 else DOWN if change < 0 else ""),
         )
@@ -319,11 +323,11 @@ def _why(each: Changed) -> str:
 
 def _spread(score: ScoreChange) -> str:
     side = 2 if score.how == REMOVED else 1
-    people: dict[str, int] = {}
+    there: dict[str, int] = {}
     for before, after, number in score.migration.iter_rows():
         place = before if side == 2 else after
-        people[place] = people.get(place, 0) + number
-    return ", ".join(f"{_plain(place)} {count(people[place])}" for place in score.places if people.get(place))
+        there[place] = there.get(place, 0) + number
+    return ", ".join(f"{_plain(place)} {count(there[place])}" for place in score.places if there.get(place))
 
 
 def _side_by_side(left: RenderableType, right: RenderableType) -> Table:

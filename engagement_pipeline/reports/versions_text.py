@@ -43,13 +43,15 @@ def listed(versions: Sequence[Version], *, whole: bool) -> RenderableType:
 
 
 def _changes(version: Version, most: int | None) -> Text:
-    lines = list(version.changes)
+    lines, over = list(version.changes), version.publication.exceeded
     if most is not None and len(lines) > most:
         lines = [*lines[: most - 1], f"and {len(lines) - most + 1} more"]
     words = Text("\n".join(lines))
-    if version.publication.exceeded:
-        words.append("\nover the limits: " + "; ".join(version.publication.exceeded), style="dark_orange")
-        words.append(f"\nacknowledged: {version.publication.acknowledged}", style="dim")
+    if over:
+        words.append(f"\nover {len(over)} limit{'' if len(over) == 1 else 's'}", style="dark_orange")
+        words.append(f", acknowledged: {version.publication.acknowledged}", style="dark_orange")
+        if most is None:
+            words.append("".join(f"\n- {line}" for line in over), style="dim")
     return words
 
 
