@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_pipeline.ingestion.decode import decode
+from engagement_pipeline.ingestion.lines import read_by_python
+from engagement_pipeline.ingestion.shapes import Node
 
 PATHS = ["a", "b", "c.d", "c.e.f"]
 
@@ -77,6 +79,28 @@ def test_one_broken_line_among_many_is_found_by_its_place() -> None:
     assert [at for at, why in enumerate(malformed) if why] == [77_777]
     assert [each["a"] for each in fields[:3]] == ["0", "1", "2"]
     assert fields[77_776]["a"] == "77776"
+
+
+@pytest.mark.parametrize("broken", ['{"a":1}{"a":2}', '{"a":', '{"c":"no record"}', None])
+def test_one_broken_line_among_many_costs_its_neighbours_little(
+    broken: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_python: list[int] = []
+
+    def counted(raw: pl.Series, root: Node) -> tuple[pl.DataFrame, list[str | None]]:
+        by_python.append(raw.len())
+        return read_by_python(raw, root)
+
+    monkeypatch.setattr("engagement_pipeline.ingestion.decode.read_by_python", counted)
+    rows = [json.dumps({"a": number, "c": {"d": 1}}) for number in range(50_000)]
+    found = decode(pl.Series([*rows[:33_333], broken, *rows[33_334:]]), PATHS, nested=True)
+    alike = decode(pl.Series(rows), PATHS, nested=True)
+    assert sum(by_python) <= 32
+    assert (
+        found.fields.with_row_index()
+        .filter(pl.col("index") != 33_333)
+        .equals(alike.fields.with_row_index().filter(pl.col("index") != 33_333))
+    )
 
 
 @settings(deadline=None)  # the first read starts polars' threads

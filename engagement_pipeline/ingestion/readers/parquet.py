@@ -17,12 +17,9 @@ DEEPEST = 50
 
 
 def read_parquet(path: Path) -> Iterator[pl.DataFrame]:
-    """Blocks of RAW. Raises Unreadable for a file without columns, or with bytes where JSON has no place."""
-    if not PROBE.survives(path.absolute()):
-        raise Unreadable(
-            "it is damaged, or nests very deep: reading it ends the program that tries",
-            "Have it delivered again; a complete copy lands by itself",
-        )
+    """Blocks of RAW. Raises Unreadable for a file that harms its reader, has no columns, or has bytes where
+    JSON has no place."""
+    PROBE.look(path.absolute())
     done = 0
     table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
     schema = table.collect_schema()

@@ -3,14 +3,17 @@
 Here: a process that reads files before this one does. Not here: what is in them (`parquet`).
 
 A damaged parquet file may end the process that reads it: polars trusts the lengths that stand in it, and one
-wrong bit is a broken address or a demand for more memory than there is. Nothing can be caught then.
+wrong bit is a broken address, a demand for more memory than there is, or a wait without end. Nothing can be
+caught then.
 """
 
 import atexit
 import subprocess
 import sys
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Timer
+
+from engagement_pipeline.ingestion.readers.rows import Unreadable
 
 PROGRAM = """
 import sys
@@ -26,6 +29,10 @@ for path in sys.stdin:
     print("read", flush=True)
 """
 """What fails in words fails again where the words are wanted."""
+PATIENCE = 600.0
+"""Seconds that every file is given, however busy the machine is."""
+SLOWEST = 1_000_000
+"""Bytes for which it is given one more; a plain disk and one core read a hundred times as many."""
 
 
 class Probe:
@@ -36,23 +43,51 @@ class Probe:
         self.lock = Lock()
         atexit.register(self.close)
 
-    def survives(self, path: Path) -> bool:
-        """Whether the process lived to say that it read the file: costs what reading does, and 0.3 s once."""
+    def look(self, path: Path) -> None:
+        """Reads the file: costs what reading does, and 0.3 s once.
+
+        Raises Unreadable when the process did not live to say that it read it, or did not come to an end.
+        """
         if "\n" in str(path):
-            return True
+            return
+        limit = PATIENCE + path.stat().st_size / SLOWEST
         with self.lock:
-            process = self._started()
-            assert process.stdin and process.stdout  # noqa: S101 - both are pipes
-            try:
-                process.stdin.write(f"{path}\n")
-                process.stdin.flush()
-            except BrokenPipeError:
+            late, read = self._asked(path, limit)
+            if late or not read:
                 self.close()
-                return False
-            if process.stdout.readline() == "read\n":
-                return True
-            self.close()
-            return False
+        if read:
+            return
+        if late:
+            raise Unreadable(
+                f"reading it takes more than {limit / 60:.0f} minutes, so it is damaged or the disk hangs",
+                "Have it delivered again, or mend the disk; a complete copy lands by itself",
+            )
+        raise Unreadable(
+            "it is damaged, or nests very deep: reading it ends the program that tries",
+            "Have it delivered again; a complete copy lands by itself",
+        )
+
+    def _asked(self, path: Path, limit: float) -> tuple[bool, bool]:
+        """Whether the process was ended for taking too long, and whether it said that it read the file."""
+        process, late = self._started(), Event()
+        assert process.stdin and process.stdout  # noqa: S101 - both are pipes
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        timer = Timer(limit, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            process.stdin.write(f"{path}\n")
+            process.stdin.flush()
+            read = process.stdout.readline() == "read\n"
+        except BrokenPipeError:
+            read = False
+        finally:
+            timer.cancel()
+        return late.is_set(), read
 
     def close(self) -> None:
         """Ends the process."""

@@ -160,3 +160,20 @@ def test_a_file_that_ends_its_reader_is_refused_and_the_next_is_read(
         assert texts(read(tmp_path, content, "parquet", name="good")) == ['{"a":1}']
         with pytest.raises(UnreadableFile, match=r"bad cannot be read: it is damaged.*delivered again"):
             read(tmp_path, content, "parquet", name="bad")
+
+
+def test_a_file_whose_reading_does_not_end_is_refused_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = probe.PROGRAM.replace(
+        "    try:", "    if 'bad' in path: import time; time.sleep(900)\n    try:"
+    )
+    monkeypatch.setattr(probe, "PROGRAM", endless)
+    monkeypatch.setattr("engagement_pipeline.ingestion.readers.parquet.PROBE", probe.Probe())
+    content = parquet(pl.DataFrame({"a": [1]}))
+    assert texts(read(tmp_path, content, "parquet", name="good")) == ['{"a":1}']
+    with monkeypatch.context() as hasty:
+        hasty.setattr(probe, "PATIENCE", 0.2)
+        with pytest.raises(UnreadableFile, match=r"bad cannot be read: reading it takes more than 0 minutes"):
+            read(tmp_path, content, "parquet", name="bad")
+    assert texts(read(tmp_path, content, "parquet", name="good")) == ['{"a":1}']
