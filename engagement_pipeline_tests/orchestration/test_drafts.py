@@ -1,6 +1,7 @@
 """Drafts beside the active catalog: what a preview says is what an edit then does, and nothing is stored."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -117,6 +118,7 @@ def test_a_preview_shows_what_the_edit_then_does_and_stores_nothing(copied: Scen
     assert tried["audiences/perks"].height == copied.table("segments/readers", LAST).height
 
 
+@pytest.mark.slow
 def test_a_changed_relative_scale_is_read_against_the_reference_a_refit_makes(
     copied: Scenario, tmp_path: Path
 ) -> None:
@@ -188,15 +190,44 @@ def test_a_catalogs_folder_may_add_and_take_away(made: Scenario, tmp_path: Path)
     assert not found.exceeded, "what is new or gone is not judged"
 
 
+def test_what_adds_scores_up_moves_with_its_parts(made: Scenario, tmp_path: Path) -> None:
+    folders = []
+    for name in ("before", "after"):
+        folders.append(tmp_path / name)
+        shutil.copytree(made.folder / "catalog", folders[-1])
+        overall = READING[: READING.index("window")].replace("score: reading", "score: overall")
+        parts = "window: 3d\nrules:\n  - {score: reading, weight: 2}\n  - {score: buying, weight: 1}\n"
+        (folders[-1] / "scores/overall.yaml").write_text(overall + parts)
+        (folders[-1] / "segments/top.yaml").write_text(
+            READERS.replace("readers", "top").replace("band.reading = 'warm'", "score.overall >= 20")
+        )
+    (folders[1] / "scores/reading.yaml").write_text(READING.replace("weight: 5}", "weight: 4}"))
+    found = preview(*map(load_catalog, folders), made.settings)
+    assert {each.name: (each.how, each.because) for each in (*found.scores, *found.segments)} == {
+        "reading": ("edited", ()),
+        "overall": ("affected", ("score reading",)),
+        "readers": ("affected", ("score reading",)),
+        "fans": ("affected", ("score reading",)),
+        "top": ("affected", ("score reading",)),
+    }
+    reading, overall_score = found.scores
+    assert reading.movers
+    for mover in overall_score.movers:
+        (reason,) = mover.reasons
+        assert "reading" in reason.rule
+        (part,) = [each for each in reading.movers if each.person == mover.person]
+        assert mover.after - mover.before == pytest.approx(2 * (part.after - part.before))
+
+
 def test_limits_name_the_figures(copied: Scenario, tmp_path: Path) -> None:
     copied.write("project.yaml", PROJECT + "publish: {rank_correlation: 0.99, segment_change: null}\n")
     text = READING.replace("cold: [null, 3], warm: [3, null]", "cold: [null, 100], warm: [100, null]")
     found = previewed(copied, drafted(tmp_path, text.replace("weight: 5}", "weight: -5}")))
-    order = found.scores[0].correlation
+    order, limit = found.scores[0].correlation, "the limit is"
     assert found.exceeded == [
         "score reading: 100.0% of 4 people change band, the limit is 20.0% (moved_bands)",
         f"score reading: rank correlation with before is {order:.3f}, the limit is 0.99 (rank_correlation)",
-        f"campaign perks: 0 gained and 3 lost of 3 people sent it, {1:.1%}; the limit is 30.0% (audience_change)",
+        f"campaign perks: 0 gained and 3 lost of 3 people sent it, 100.0%; {limit} 30.0% (audience_change)",
     ]
 
 
@@ -230,6 +261,7 @@ def test_another_calendar_or_an_empty_lake_is_refused(
     assert not (project.folder / "engagement.db").exists(), "not even looking begins a database"
 
 
+@pytest.mark.slow
 def test_preview_publish_and_versions_start_without_dagster(
     copied: Scenario, tmp_path: Path, at_hand: Callable[[Scenario], None]
 ) -> None:

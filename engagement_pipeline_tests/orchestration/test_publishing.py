@@ -85,6 +85,7 @@ def test_above_the_limits_it_takes_words(copied: Scenario) -> None:
     assert quiet.publication.acknowledged is None
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_takes_words_too(copied: Scenario) -> None:
     published(copied)
     events = (copied.folder / "catalog/events.yaml").read_text()
@@ -107,6 +108,7 @@ def test_before_anything_is_stored_nobody_can_be_moved(project: Scenario) -> Non
     assert [each.version for each in published(project).versions] == [2]
 
 
+@pytest.mark.slow
 def test_an_old_version_gives_the_rows_it_gave(copied: Scenario) -> None:
     published(copied)
     before = {table: copied.table(f"{table}/reading", LAST) for table in ("scores", "points")}
@@ -130,6 +132,7 @@ def test_an_old_version_gives_the_rows_it_gave(copied: Scenario) -> None:
         version_scores(folder, copied.settings, "reading", 7)
 
 
+@pytest.mark.slow
 def test_only_what_is_published_is_delivered_where_a_project_says_so(copied: Scenario) -> None:
     copied.write("project.yaml", PROJECT + "publish: {required: true}\n")
     copied.write(
