@@ -57,19 +57,20 @@ def edges(scale: Scale, histogram: pl.LazyFrame) -> pl.LazyFrame:
 def banded(
     bands: Mapping[str, Band], hysteresis: float | None = None, previous: str | None = None
 ) -> pl.Expr:
-    """The name of the band that `score` lies in; null in none. Lower edges belong to a band, upper ones do
-    not, unless it says otherwise.
+    """The name of the band that `score` lies in, as an Enum; null in none. Lower edges belong to a band,
+    upper ones do not, unless it says otherwise.
 
     previous: the column with everyone's band on the day before. Who is by less than `hysteresis` outside of
     that band is still in it.
     """
-    found = pl.lit(None, dtype=pl.String)
+    kind = pl.Enum(list(bands)) if bands else pl.String()
+    found = pl.lit(None, dtype=kind)
     for name, band in bands.items():
-        found = pl.when(within(band)).then(pl.lit(name)).otherwise(found)
+        found = pl.when(within(band)).then(pl.lit(name, dtype=kind)).otherwise(found)
     if hysteresis is not None and previous is not None:
         for name, band in bands.items():
             stays = (pl.col(previous) == name) & within(band, hysteresis)
-            found = pl.when(stays).then(pl.lit(name)).otherwise(found)
+            found = pl.when(stays).then(pl.lit(name, dtype=kind)).otherwise(found)
     return found.alias("band")
 
 
@@ -116,7 +117,7 @@ def _share(scale: Scale, bottom: pl.Expr, top: pl.Expr) -> pl.Expr:
         .when(bottom >= top)
         .then(pl.when(points < only).then(0.0).when(points == only).then(0.5).otherwise(1.0))
         .when(points >= top)
-        .then(1.0)
+        .then(1.0)  # exactly, whatever the last bit of the curve
         .otherwise(way.clip(0.0, 1.0))
     )
     return pl.when(points.is_not_null()).then(share)
@@ -132,9 +133,8 @@ def _curved(scale: Scale, points: pl.Expr) -> pl.Expr:
 
 
 def _between(low: float, high: float, share: pl.Expr) -> pl.Expr:
-    """Both ends are met exactly and never passed: low + (high - low) need not be high."""
-    between = (low + (high - low) * share).clip(low, high)
-    return pl.when(share >= 1.0).then(pl.lit(high, dtype=pl.Float64)).otherwise(between)
+    """Both ends are met exactly: low + (high - low) need not be high."""
+    return pl.when(share >= 1.0).then(pl.lit(high, dtype=pl.Float64)).otherwise(low + (high - low) * share)
 
 
 def _as_float(points: pl.Expr) -> pl.Expr:

@@ -124,6 +124,9 @@ def test_the_top_of_a_range_is_met_exactly():
         scale(method="percentile", range=[low, high]),
     ):
         assert scores(how, [-1, 9], [0, 3]) == [low, high]
+    far = 900_000_000_000  # a ten-thousandth less is a hair from 1
+    how = scale(method="linear", range=[low, high], domain=[0, far])
+    assert max(scores(how, [far - 0.0001, far])) == high
 
 
 def test_thresholds_step_at_their_points():
