@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES
 from engagement_pipeline.core.measures import Measure, daily_measures, daily_messages
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.engines.window import Window, added_up, with_people
@@ -63,16 +64,20 @@ class LocalEngine:
         """What the plans' points are made of, read and added up once for all of them; a part per range of
         person ids, ascending."""
         first = as_of - timedelta(days=max(plan.window for plan in plans) - 1)
-        counted = pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of))
-        if history := sorted({measure for plan in plans for measure in plan.history}):
-            counted |= pl.col("measure").is_in(history) & (pl.col("event_date") <= pl.lit(as_of))
         needed = sorted({measure for plan in plans for measure in plan.measures})
+        history = sorted({measure for plan in plans for measure in plan.history})
         inside = [
-            frame.filter(pl.col("measure").is_in(needed), counted)
-            for frame in ([daily] if messages is None else [daily, messages])
+            frame.filter(
+                pl.col("measure").is_in(needed),
+                pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)),
+            )
+            for frame in (daily, DAILY_MESSAGES.to_frame().lazy() if messages is None else messages)
         ]
-        for part in self._split_all(inside, "person_id"):
-            yield added_up(part[0], plans, as_of, *part[1:])
+        if history:
+            before = pl.col("event_date") < pl.lit(first)
+            inside.append(daily.filter(pl.col("measure").is_in(history), before))
+        for rows, said, *earlier in self._split_all(inside, "person_id"):
+            yield added_up(pl.concat([rows, *map(_first_days, earlier)]), plans, as_of, said)
 
     def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
         """The frame in at most as many ranges of the key as there are buckets, each about as heavy."""
@@ -98,3 +103,13 @@ class LocalEngine:
         for first, last in ranges.iter_rows():
             within = pl.col(key).is_between(pl.lit(first), pl.lit(last))
             yield [frame.filter(within) for frame in frames]
+
+
+def _first_days(earlier: pl.LazyFrame) -> pl.LazyFrame:
+    """Of what was done before every window only when it was first done: a row a person, not one a day."""
+    return (
+        earlier.group_by("measure", "person_id")
+        .agg(pl.col("event_date").min(), quantity=pl.lit(1, dtype=pl.Int64))
+        .select(DAILY_MEASURES.names())
+        .sort("measure")
+    )
