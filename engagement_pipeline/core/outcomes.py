@@ -84,28 +84,25 @@ def judged_dates(first: date, last: date, within: int, window: int, most: int) -
     return sorted(day for day in found if (day - first).days + 1 >= enough)
 
 
-def happened(
-    daily: pl.LazyFrame, plan: OutcomePlan, aliases: pl.LazyFrame, as_of: date
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Who did what the outcome looks for, after the date and up to the date, one `person_id` column each.
+def happened(daily: pl.LazyFrame, plan: OutcomePlan, aliases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """`person_id` of who did what the outcome looks for in its days after the date, by person as known at
+    their end: ids that turn out by then to be one person count as one.
 
-    daily: `frames.DAILY_MEASURES`, of which days beyond the outcome's are passed over. Ids that turn out
-    later to be one person count as one: `after` is by person as known at the end of the outcome's days,
-    `before` by person as known on the date.
+    daily: `frames.DAILY_MEASURES`, of which the days up to the date and beyond the outcome's are passed over.
     """
-    end = as_of + timedelta(days=plan.outcome.within)
+    end, day = as_of + timedelta(days=plan.outcome.within), pl.col("event_date")
     rows = daily.filter(pl.col("measure") == plan.looked_for.id, pl.col("quantity") != 0)
-    day = pl.col("event_date")
-    after = resolve(rows.filter(day > as_of, day <= end).select("person_id"), aliases, end)
-    before = resolve(rows.filter(day <= as_of).select("person_id"), aliases, as_of)
-    return after.unique(), before.unique()
+    return resolve(rows.filter(day > as_of, day <= end).select("person_id"), aliases, end).unique()
 
 
 def baselines(
     daily: pl.LazyFrame, plan: OutcomePlan, aliases: pl.LazyFrame, as_of: date, window: int
 ) -> pl.LazyFrame:
-    """`person_id`, `last` (Date: the last day on which they chose to do anything), `events` (how many such
-    events in the window), `money` (Int64 hundredths in the window, null where nothing says what money is).
+    """What is known of everyone who ever did anything that the plan measures.
+
+    `person_id`; `last` (Date) on which they chose to do anything, `did` (Date) on which they last did what the
+    outcome looks for; `events`, how many they chose in the window; `money` (Int64 hundredths in the window,
+    null where nothing says what money is).
 
     daily: `frames.DAILY_MEASURES`; days after `as_of` are passed over.
     """
@@ -117,7 +114,10 @@ def baselines(
     if plan.money is not None:
         money = pl.col("quantity").filter(inside, pl.col("measure") == plan.money.id).sum()
     return rows.group_by("person_id").agg(
-        last=day.filter(chosen).max(), events=pl.col("quantity").filter(chosen, inside).sum(), money=money
+        last=day.filter(chosen).max(),
+        did=day.filter(pl.col("measure") == plan.looked_for.id).max(),
+        events=pl.col("quantity").filter(chosen, inside).sum(),
+        money=money,
     )
 
 
@@ -136,14 +136,13 @@ def judged(
     date, with the facts that `applies_to` asks for as their columns. daily: `frames.DAILY_MEASURES` of the
     plan's measures. window: the score's, in days; events and money are counted over it.
     """
-    after, before = happened(daily, plan, aliases, as_of)
+    after = happened(daily, plan, aliases, as_of)
     end = as_of + timedelta(days=plan.outcome.within)
     applies = pl.lit(value=True) if plan.applies_to is None else plan.applies_to.expr.fill_null(value=False)
     known = (
         people.with_columns(applies=applies)
         .select("person_id", "applies")
         .join(scores.select("person_id", "score"), on="person_id", how="left")
-        .join(before.with_columns(did=pl.lit(value=True)), on="person_id", how="left")
         .join(baselines(daily, plan, aliases, as_of, window), on="person_id", how="left")
         .with_columns(pl.col("person_id").alias("then"))
     )
@@ -181,10 +180,11 @@ def together(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def _left_out(outcome: Outcome, as_of: date) -> pl.Expr:
     reasons = {"does_not_apply": ~pl.col("applies")}
     if outcome.not_yet:
-        reasons["did_it_before"] = pl.col("did").fill_null(value=False)
+        reasons["did_it_before"] = pl.col("did").is_not_null()
     if outcome.active_within is not None:
         since = as_of - timedelta(days=outcome.active_within)
-        reasons["was_gone"] = (pl.col("last") <= since).fill_null(value=True)
+        last = pl.col("did") if outcome.absent else pl.col("last")
+        reasons["was_gone"] = (last <= since).fill_null(value=True)
     reasons["unscored"] = pl.col("score").is_null()
     return pl.coalesce(pl.when(holds).then(pl.lit(name)) for name, holds in reasons.items())
 

@@ -16,6 +16,7 @@ from engagement_pipeline.orchestration.assets.places import place_spec
 from engagement_pipeline.orchestration.assets.quality import quality_assets
 from engagement_pipeline.orchestration.assets.scores import score_assets
 from engagement_pipeline.orchestration.assets.segments import segment_asset
+from engagement_pipeline.orchestration.assets.weights import proposal_asset
 from engagement_pipeline.orchestration.io_manager import DeltaIOManager
 from engagement_pipeline.orchestration.jobs import build_jobs, quality_job, replay_job
 from engagement_pipeline.orchestration.preview import accepted_warnings
@@ -66,7 +67,7 @@ def build_assets(bench: Workbench) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     for name, score in catalog.scores.items():
         assets += score_assets(score, bench.plans[name], bench)
         if judged_by(catalog, name):
-            assets.append(quality_assets(score, bench))
+            assets += [quality_assets(score, bench), proposal_asset(score, bench)]
     assets += [segment_asset(segment, bench) for segment in catalog.segments.values()]
     for campaign in catalog.campaigns.values():
         assets += campaign_assets(campaign, bench)

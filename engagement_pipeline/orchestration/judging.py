@@ -5,15 +5,17 @@ else computed anew from stored measures, and not stored. Dagster is not needed. 
 (`core.quality`), the assets (`assets.quality`).
 """
 
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 
 from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.lint_outcomes import counted
-from engagement_pipeline.catalog.specs import Outcome
+from engagement_pipeline.catalog.specs import Catalog, Outcome
 from engagement_pipeline.core.facts import profile_facts
 from engagement_pipeline.core.frames import POINTS
 from engagement_pipeline.core.outcomes import (
@@ -25,12 +27,13 @@ from engagement_pipeline.core.outcomes import (
     together,
 )
 from engagement_pipeline.core.quality import Quality, quality, untold
+from engagement_pipeline.core.weights import Proposal, fitted_rules, propose
 from engagement_pipeline.ingestion.coverage import Deliveries
 from engagement_pipeline.orchestration.clock import now, yesterday
+from engagement_pipeline.orchestration.drafts import Trial
 from engagement_pipeline.orchestration.known import people_on, stored_aliases
 from engagement_pipeline.orchestration.measured import MEASURES, covered
-from engagement_pipeline.orchestration.scoring import MeasuresMissing, asked_of, points_rows, scores_rows
-from engagement_pipeline.orchestration.standing import frozen
+from engagement_pipeline.orchestration.scoring import MeasuresMissing, window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 
 Say = Callable[[str], None]
@@ -70,6 +73,22 @@ class Known:
     last: date
 
 
+def proposals(bench: Workbench, score: str, say: Say = lambda _: None) -> list[tuple[Outcome, Proposal]]:
+    """Weights of the score's rules as each of its outcomes would have them. Raises MeasuresMissing and
+    fitting.ExtraMissing."""
+    past, spec = Past(bench, score, with_points=True), bench.catalog.scores[score]
+    rules = fitted_rules(spec, past.plan.keys)
+    found = []
+    for outcome in judged_by(bench.catalog, score):
+        say(f"weights of {score} by {outcome.outcome}")
+        days = list(past.days(outcome))
+        points = pl.concat([POINTS.to_frame(), *(past.points(day.as_of) for day in days)])
+        told = together([day.judged for day in days])
+        names = score, outcome.outcome
+        found.append((outcome, propose(told, points, rules, names, outcome.likely_when_low)))
+    return found
+
+
 def judgements(bench: Workbench, score: str, say: Say = lambda _: None) -> list[Judgement]:
     """The score judged by each of its outcomes. say: hears what is being done. Raises MeasuresMissing."""
     past = Past(bench, score)
@@ -88,11 +107,26 @@ def judgements(bench: Workbench, score: str, say: Say = lambda _: None) -> list[
     return found
 
 
+def reads_of(bench: Workbench) -> list[str]:
+    """The tables that judging reads, but for stored scores, which it can do without."""
+    consents = ["consents"] if bench.catalog.has_consents else []
+    return [*window_tables(bench), "persons", *consents]
+
+
+def parts_of(catalog: Catalog, score: str) -> list[str]:
+    """The scores that a score is made from, itself last, in the order in which they are computed."""
+    needed = {score}
+    for name in reversed(list(catalog.scores)):  # a composite stands after its parts
+        if name in needed:
+            needed |= {part.score for part in catalog.scores[name].part_rules}
+    return [name for name in catalog.scores if name in needed]
+
+
 class Past:
     """One score on past dates. What one date needs is kept for the next outcome that asks for it."""
 
-    def __init__(self, bench: Workbench, score: str) -> None:
-        self.bench, self.plan = bench, bench.plans[score]
+    def __init__(self, bench: Workbench, score: str, *, with_points: bool = False) -> None:
+        self.bench, self.plan, self.with_points = bench, bench.plans[score], with_points
         self._scores: dict[date, tuple[pl.DataFrame, bool]] = {}
         self._points: dict[date, pl.DataFrame] = {}
 
@@ -156,16 +190,13 @@ class Past:
     def scores(self, as_of: date) -> tuple[pl.DataFrame, bool]:
         """`person_id`, `score` of everyone on the date, and whether they were stored."""
         if as_of not in self._scores:
-            stored = self._stored(as_of)
+            stored = None if self.with_points else self._stored(as_of)
             found = self._anew(as_of) if stored is None else stored
             self._scores[as_of] = found.select("person_id", "score"), stored is not None
         return self._scores[as_of]
 
     def points(self, as_of: date) -> pl.DataFrame:
-        """`frames.POINTS` of the date, computed anew."""
-        if as_of not in self._points:
-            parts = points_rows(self.bench, self.plan, [as_of])
-            self._points[as_of] = pl.concat([POINTS.to_frame(), *parts])
+        """`frames.POINTS` of a date whose scores were asked for, as `with_points` has them."""
         return self._points[as_of]
 
     def _stored(self, as_of: date) -> pl.DataFrame | None:
@@ -176,15 +207,15 @@ class Past:
         return found if (found["definition"] == self.plan.definition).all() else None
 
     def _anew(self, as_of: date) -> pl.DataFrame:
-        references = f"references/{self.plan.name}"
-        known = None
-        if frozen(self.plan) and self.bench.lake.exists(references):
-            known = self.bench.lake.scan(references)
-
-        def people(day: date) -> pl.LazyFrame:
-            return people_on(self.bench.catalog, self._tables(), asked_of(self.plan), day)
-
-        return next(iter(scores_rows(self.plan, self.points(as_of).lazy(), people, known, [as_of])))
+        """The scores, computed with all that they add up on a layer over the lake."""
+        needed, name = parts_of(self.bench.catalog, self.plan.name), self.plan.name
+        with tempfile.TemporaryDirectory(prefix="engagement-judging-") as folder:
+            trial = Trial(self.bench.catalog, self.bench.settings, self.bench.lake, as_of, Path(folder))
+            for each in needed:
+                trial.score(each, needed, refit=False)
+            if self.with_points:
+                self._points[as_of] = trial.rows(f"points/{name}").select(POINTS.names()).collect()
+            return trial.rows(f"scores/{name}").select("person_id", "score").collect()
 
     def _people(self, plan: OutcomePlan, as_of: date) -> pl.LazyFrame:
         asked = frozenset[str]() if plan.applies_to is None else plan.applies_to.columns

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Outcome
-from engagement_pipeline.core.outcomes import MODELS, SCORE
+from engagement_pipeline.core.outcomes import MODELS, RECENCY, SCORE
 from engagement_pipeline.core.quality import (
     AUC,
     BEATS,
@@ -22,7 +22,7 @@ from engagement_pipeline.core.quality import (
 )
 
 NAMES = {"days_since_last_event": "days since last event", "event_count": "event count", "rfm": "RFM"}
-HEADER = ("", "AUC", "the score is ahead by", "KS", "lift of the top tenth")
+HEADER = ("", "AUC", "the score is ahead by", "KS", "top tenth's lift")
 
 
 def named(model: str, score: str) -> str:
@@ -51,8 +51,9 @@ def verdict(figures: pl.DataFrame) -> tuple[bool | None, str]:
     return (None if row["value"] is None else row["value"] == 1), row["says"]
 
 
-def models(figures: pl.DataFrame, score: str) -> Iterator[tuple[str, ...]]:
-    """A row per model under `HEADER`, all dates together; none where nobody can tell."""
+def models(figures: pl.DataFrame, score: str, *, brief: bool = False) -> Iterator[tuple[str, ...]]:
+    """A row per model under `HEADER`, all dates together; none where nobody can tell. brief: fewer intervals,
+    to fit a terminal."""
     every = figures.filter(pl.col("as_of").is_null())
     for model in MODELS:
         found = {row["metric"]: row for row in every.filter(pl.col("model") == model).iter_rows(named=True)}
@@ -61,9 +62,19 @@ def models(figures: pl.DataFrame, score: str) -> Iterator[tuple[str, ...]]:
                 named(model, score),
                 _figure(found[AUC], "{:.3f}"),
                 _figure(found[LEAD], "{:+.3f}") if LEAD in found else "",
-                _figure(found[KS], "{:.2f}"),
-                _figure(found[LIFT], "{:.1f}"),
+                _figure(found[KS], "{:.2f}", alone=brief),
+                _figure(found[LIFT], "{:.1f}", alone=brief),
             )
+
+
+def leads(figures: pl.DataFrame) -> tuple[str, str, str] | None:
+    """AUC of the score, of recency, and by how much the former is ahead; None where nobody can tell."""
+    every = figures.filter(pl.col("as_of").is_null())
+    found = {(row["model"], row["metric"]): row for row in every.iter_rows(named=True)}
+    if (RECENCY, LEAD) not in found:
+        return None
+    mine, others = (_figure(found[model, AUC], "{:.3f}", alone=True) for model in (SCORE, RECENCY))
+    return mine, others, _figure(found[RECENCY, LEAD], "{:+.3f}")
 
 
 def dates(figures: pl.DataFrame) -> Iterator[tuple[str, ...]]:
@@ -76,7 +87,7 @@ def dates(figures: pl.DataFrame) -> Iterator[tuple[str, ...]]:
     ):
         found = {(row["model"], row["metric"]): row for row in part.iter_rows(named=True)}
         rate = found[EVERYONE, "rate"]["value"]
-        aucs = (found.get((model, AUC)) for model in (SCORE, MODELS[1]))
+        aucs = (found.get((model, AUC)) for model in (SCORE, RECENCY))
         yield (
             str(day),
             f"{found[EVERYONE, 'people']['value']:,.0f}",
@@ -106,11 +117,11 @@ def calibration(figures: pl.DataFrame) -> str:
     )
 
 
-def _figure(row: dict[str, object], form: str) -> str:
+def _figure(row: dict[str, object], form: str, *, alone: bool = False) -> str:
     """A number with its interval."""
     if row["value"] is None:
         return "?"
     number = form.format(row["value"])
-    if row["low"] is None:
+    if row["low"] is None or alone:
         return number
     return f"{number} ({form.format(row['low'])} to {form.format(row['high'])})"

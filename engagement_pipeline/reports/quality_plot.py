@@ -77,8 +77,7 @@ def _tenths(axes: Axes, deciles: pl.DataFrame, score: str) -> None:
         )  # fmt: skip
         axes.plot(tenths, foretold["rate"].to_list(), "o", color=_EXPECTED, markersize=3.5, label="seen then")
         axes.legend(frameon=False, fontsize=7, labelcolor=INK, loc="upper right")
-    total = every["outcomes"].sum() / max(every["people"].sum(), 1e-9)
-    axes.axhline(total, color=INK, linewidth=0.7, linestyle=(0, (2, 2)))
+    axes.axhline(sum(rates) / max(len(rates), 1), color=INK, linewidth=0.7, linestyle=(0, (2, 2)))
     axes.set_xticks(range(1, 11), ["top", *map(str, range(2, 10)), "last"])
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     axes.set_ylim(bottom=0)

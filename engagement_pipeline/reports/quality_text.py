@@ -27,16 +27,23 @@ _MARKS = {
 
 def verdict_lines(catalog: Catalog, figures: Mapping[str, pl.DataFrame]) -> Iterator[RenderableType]:
     """A line for each score and outcome. figures: `frames.QUALITY` by score."""
-    yield Rule("Do the scores say more than the day of the last event?", align="left", style="dim")
-    lines = Table.grid(padding=(0, 2))
+    yield Rule("Do the scores foretell more than the day of the last event?", align="left", style="dim")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "score", "outcome"):
+        table.add_column(name, no_wrap=True)
+    for name in ("AUC", "of recency"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("ahead by")
     for name, found in figures.items():
         for outcome in judged_by(catalog, name):
             mine = found.filter(pl.col("outcome") == outcome.outcome)
-            if not mine.is_empty():
-                beats, said = words.verdict(mine)
-                mark, style = _MARKS[beats]
-                lines.add_row(Text(mark, style=style), Text(name, style="bold"), outcome.outcome, Text(said))
-    yield lines
+            if mine.is_empty():
+                continue
+            beats, said = words.verdict(mine)
+            mark, style = _MARKS[beats]
+            cells = words.leads(mine) or ("", "", said)
+            table.add_row(Text(mark, style=style), Text(name, style="bold"), outcome.outcome, *cells)
+    yield table
 
 
 def quality_block(
@@ -53,7 +60,7 @@ def quality_block(
         Rule(f"{score}: {words.in_words(outcome)}", align="left", style="dim"),
         Text(f"{mark} {said}", style=style),
     ]
-    if rows := list(words.models(mine, score)):
+    if rows := list(words.models(mine, score, brief=True)):
         parts.append(_table(words.HEADER, rows))
         parts.append(_tenths(deciles.filter(pl.col("outcome") == outcome.outcome)))
     if rows := list(words.dates(mine)):

@@ -31,8 +31,8 @@ class Outcome(Spec):
     not_yet: bool = False
     """Whether only people count who never did it before, as for a first purchase."""
     active_within: Days | None = None
-    """Only people count who chose to do anything in so many days up to the as-of date: who was gone before
-    cannot leave."""
+    """Only people count who chose to do anything in so many days up to the as-of date, of an absence who did
+    what is looked for: who was gone before cannot leave."""
     expects: Literal["high", "low"] | None = None
     """Which scores should mean that it is likely: high ones, and where the outcome is an absence low ones."""
     monetary: Name | list[Name] | None = None

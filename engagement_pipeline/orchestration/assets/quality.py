@@ -16,11 +16,10 @@ from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.specs import Outcome, Score
 from engagement_pipeline.core.frames import DECILES, QUALITY
 from engagement_pipeline.orchestration.assets.table import materialized, stored_output
-from engagement_pipeline.orchestration.judging import Judgement, judgements
+from engagement_pipeline.orchestration.judging import Judgement, judgements, reads_of
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import column_schema, markdown, markdown_table, picture
 from engagement_pipeline.orchestration.preview import Finding, check_result, check_spec
-from engagement_pipeline.orchestration.scoring import window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports import quality as words
 from engagement_pipeline.reports.quality_plot import quality_png
@@ -35,9 +34,7 @@ def quality_assets(score: Score, bench: Workbench) -> dg.AssetsDefinition:
     judged follow from the data, and a new look at all of them replaces the last one."""
     name, project = score.score, bench.catalog.project
     tables = {kind: f"{kind}/{name}" for kind in (QUALITY_OF, DECILES_OF)}
-    reads = [*window_tables(bench), "persons"]
-    if bench.catalog.has_consents:
-        reads.append("consents")
+    reads = reads_of(bench)
     specs = {kind: _spec(kind, table, score, bench) for kind, table in tables.items()}
     key = asset_key(project, tables[QUALITY_OF])
 
