@@ -17,8 +17,8 @@ from engagement_pipeline.contracts.rules import rule
 from engagement_pipeline.core import frames
 from engagement_pipeline.core.machine import REASONS
 from engagement_pipeline.core.scales import within
+from engagement_pipeline.core.words import STATE
 
-STATES = ["scored", "inactive", "unscored", "provisional", "stale"]
 DECISIONS = ["send", "hold_out", "suppress"]
 
 Rules = Mapping[str, pl.Expr]
@@ -208,7 +208,7 @@ def _scores(name: str, catalog: Catalog) -> Contract:
     score: Score = catalog.scores[name]
     unscored = pl.col("state") == "unscored"
     rules = {
-        "state: known": pl.col("state").is_in(STATES),
+        "state: known": pl.col("state").is_in(STATE.categories.to_list()),
         "points: null exactly when unscored": pl.col("points").is_null() == unscored,
         "score: null exactly when unscored": pl.col("score").is_null() == unscored,
         "score: finite": pl.col("score").is_finite(),

@@ -99,13 +99,18 @@ def contributed(
 
 
 def points(contributed: pl.LazyFrame, plan: ScorePlan, as_of: date) -> pl.LazyFrame:
-    """`frames.POINTS` of one score: a row per person with contributions, sorted by person.
+    """`frames.POINTS` of one score, but for `rule`, which still is an Enum: a row per person with
+    contributions, sorted by person.
 
     contributed: the plan's frame of `contributions`. Where people are numbers, `person_id` is still one.
     """
     columns = contributed.collect_schema()
+    each = pl.col("contributions").list
+    given = pl.element().struct.field("points")
     # A contribution that did not fit is null, and then the sum is not known either.
-    total = narrow(pl.col("points").cast(pl.Int128).sum())
+    known = ~each.eval(given.is_null()).list.any()
+    # Over the lists in 0.01 s for 370,000 people, where adding up while grouping took 0.04 s.
+    total = pl.when(known).then(narrow(each.eval(given.cast(pl.Int128)).list.sum()))
     order = [pl.col("person_id"), pl.col("rule")]
     if columns["person_id"].is_integer():
         # Sorting by one number: 0.06 s for 800,000 rows instead of 0.1 s, or 0.2 s where people are text.
@@ -113,23 +118,21 @@ def points(contributed: pl.LazyFrame, plan: ScorePlan, as_of: date) -> pl.LazyFr
     return (
         contributed.sort(order)
         .with_columns(
-            pl.col("rule").cast(pl.String),
             pl.col("person_id").set_sorted(),
             # Not carried through the sort where they are the same for everyone, as in most scores.
             *(pl.lit(0, dtype=pl.Int64).alias(name) for name in LOSSES if name not in columns),
         )
         .group_by("person_id", maintain_order=True)
         .agg(
-            points=pl.when(pl.col("points").null_count() == 0).then(total),
+            *([pl.col("active").any()] if "active" in columns else []),
             contributions=pl.struct(CONTRIBUTION.names()),
-            active=pl.col("active").any() if "active" in columns else pl.lit(value=True),
         )
         .select(
             pl.lit(as_of, dtype=pl.Date).alias("as_of"),
             "person_id",
-            "points",
+            total.alias("points"),
             "contributions",
-            "active",
+            pl.col("active") if "active" in columns else pl.lit(value=True).alias("active"),
             pl.lit(plan.points_digest, dtype=pl.String).alias("points_digest"),
         )
     )
@@ -140,21 +143,22 @@ def check_points(stored: pl.DataFrame) -> None:
     points, or a cap took what was not there: what caps took has the sign of what they left. stored: rows of
     `frames.POINTS`; call it before they are committed."""
     each = pl.element().struct
+    inner = stored["contributions"].explode().struct.unnest()
     fields = [name for name in CONTRIBUTION if name != "rule"]
-    unfit = pl.any_horizontal(each.field(name).is_null() for name in fields)
-    row = stored.filter(
-        pl.col("points").is_null() | pl.col("contributions").list.eval(unfit).list.any()
-    ).head(1)
-    if not row.is_empty():
+    if stored["points"].null_count() or any(inner[name].null_count() for name in fields):
+        unfit = pl.any_horizontal(each.field(name).is_null() for name in fields)
+        row = stored.filter(
+            pl.col("points").is_null() | pl.col("contributions").list.eval(unfit).list.any()
+        ).head(1)
         found = row["contributions"][0]
         rules = found.struct.unnest().filter(pl.any_horizontal(pl.col(*fields).is_null()))["rule"]
         raise PointsOverflow(row["person_id"][0], rules[0] if len(rules) else "all together")
-    added = pl.col("contributions").list.eval(each.field("points")).list.sum()
-    signs = [each.field(name).sign() for name in ("points", *LOSSES)]
-    turned = pl.any_horizontal(a * b < 0 for a, b in combinations(signs, 2))
-    row = stored.filter(
-        (added != pl.col("points")) | pl.col("contributions").list.eval(turned).list.any()
-    ).head(1)
+    wrong = pl.col("contributions").list.eval(each.field("points")).list.sum() != pl.col("points")
+    if any((inner[name] != 0).any() for name in LOSSES):  # in most scores caps took nothing from anybody
+        signs = [each.field(name).sign() for name in ("points", *LOSSES)]
+        turned = pl.any_horizontal(a * b < 0 for a, b in combinations(signs, 2))
+        wrong |= pl.col("contributions").list.eval(turned).list.any()
+    row = stored.filter(wrong).head(1)
     if not row.is_empty():
         raise PointsDisagree(row["person_id"][0], row["contributions"].to_list()[0], row["points"][0])
 

@@ -15,6 +15,7 @@ from engagement_pipeline.core.frames import SCORES
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.references import fit
 from engagement_pipeline.core.scales import banded, scaled
+from engagement_pipeline.core.words import STATE
 
 TRUSTED = Guard()
 LIVE = "live"
@@ -24,9 +25,9 @@ LIVE = "live"
 def standing(
     points: pl.LazyFrame, people: pl.LazyFrame, applies_to: Condition | None, needs_parts: bool = False
 ) -> pl.LazyFrame:
-    """`person_id`, `points` (Int64), `state` of everyone: `unscored` (does not apply, null points),
-    `inactive` (nothing found in the window: 0 points, or those that people have without doing anything) or
-    `scored`.
+    """`person_id`, `points` (Int64), `state` (`words.STATE`) of everyone: `unscored` (does not apply, null
+    points), `inactive` (nothing found in the window: 0 points, or those that people have without doing
+    anything) or `scored`.
 
     points: `person_id`, `points` and, unless all of them are, `active` of one score and date. people:
     `people.as_of` the same date; somebody with points who is missing there is known all the same, without a
@@ -48,10 +49,10 @@ def standing(
         "person_id",
         pl.when(applies).then(pl.col("points").fill_null(0)).alias("points"),
         pl.when(~applies)
-        .then(pl.lit("unscored"))
+        .then(pl.lit("unscored", dtype=STATE))
         .when(found)
-        .then(pl.lit("scored"))
-        .otherwise(pl.lit("inactive"))
+        .then(pl.lit("scored", dtype=STATE))
+        .otherwise(pl.lit("inactive", dtype=STATE))
         .alias("state"),
     )
 
@@ -66,7 +67,8 @@ def attach(
     guard: Guard = TRUSTED,
     previous: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
-    """`frames.SCORES` of one score and date, a row per known person, in no order.
+    """`frames.SCORES` of one score and date, but for `state` and `band`, which still are Enums: a row per
+    known person, in no order.
 
     points, people: as in `standing`. histogram, version: the frozen reference in force. Without one, and
     while the window is not covered, a relative scale is read against the population of this very date and

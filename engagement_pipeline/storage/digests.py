@@ -67,7 +67,8 @@ def _values(column: pl.Series) -> Hashes:
     elif isinstance(kind, pl.Struct):
         found = _fold(column.struct.unnest().get_columns(), len(column))
     elif isinstance(kind, pl.Enum):  # as the text that it stands for
-        found = np.append(_texts(kind.categories), np.uint64(0))[column.to_physical().fill_null(0).to_numpy()]
+        words = pl.Series([*_texts(kind.categories), _NULL], dtype=pl.UInt64)
+        found = words.gather(column.to_physical().cast(pl.UInt32).fill_null(0)).to_numpy()
     elif kind in (pl.String, pl.Categorical):
         found = _texts(column)
     elif kind.is_float():

@@ -11,11 +11,13 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
 from engagement_pipeline.core.ordered import ascends
+from engagement_pipeline.core.words import as_text
 from engagement_pipeline.storage.digests import encoded_rows, folded_rows
 from engagement_pipeline.storage.tables import (
     NO_STATISTICS,
@@ -35,6 +37,8 @@ BATCH_ROWS = 250_000
 BATCH_BYTES = 256 * 2**20
 """Of pieces that are validated together; one piece is validated whole, whatever its size."""
 ROW_GROUP = 200_000
+TYPES = "ARROW:schema"
+"""Of a parquet file's own metadata."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def stage(
                     "the step that made them must keep to its partitions"
                 )
         if validate is not None:
-            validate(pl.concat([frame for _, frame in group]))
+            validate(_together([frame for _, frame in group]))
         for key, frame in group:
             write_rows(spec, frame, staged[key], folder)
     return staged
@@ -151,6 +155,12 @@ def _grouped(pieces: Iterable[tuple[str, pl.DataFrame]]) -> Iterator[list[tuple[
             group, rows, size = [], 0, 0
     if group:
         yield group
+
+
+def _together(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of all frames; Enums that are not the same in all of them as text."""
+    same = all(frame.schema == frames[0].schema for frame in frames)
+    return pl.concat(frames if same else [as_text(frame) for frame in frames])
 
 
 def _pieces(
@@ -194,7 +204,7 @@ def _gathered(
     spilled: dict[str, list[Path]] = {}
     held: list[pl.DataFrame] = []
     for each in frames:
-        held.append(conform(each.lazy(), spec).collect())
+        held.append(as_text(conform(each.lazy(), spec).collect()))
         if sum(frame.height for frame in held) >= SPILL_ROWS:
             folder.mkdir(exist_ok=True)
             for key, frame in _split(spec, pl.concat(held)):
@@ -231,11 +241,41 @@ def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, fold
     being stored already."""
     if folder is not None and frame.height:
         path = folder / f"part-{uuid.uuid4().hex}.parquet"
+        if spec.folded:
+            frame = _worded(frame)
         stored = frame.drop(spec.partition_by) if spec.partition_by else frame
-        stored.write_parquet(path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+        stored.write_parquet(
+            path,
+            compression="zstd",
+            compression_level=1,
+            row_group_size=ROW_GROUP,
+            metadata=_types(stored),
+        )
         into.files.append(StagedFile(path, frame.height, _stats(spec, frame)))
     into.rows += frame.height
     into.hashes += _hashes(spec, frame)
+
+
+def _worded(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text that is the same in every row, such as a digest, as an Enum."""
+    alike = {
+        column.name: str(column[0])
+        for column in frame.get_columns()
+        if column.dtype == pl.String and not column.null_count() and (column == column[0]).all()
+    }
+    return frame.with_columns(pl.lit(word, dtype=pl.Enum([word])).alias(name) for name, word in alike.items())
+
+
+def _types(frame: pl.DataFrame) -> dict[str, str] | None:
+    """What polars would say in the file about its columns, were its Enums text; None where there are none.
+    The file has text in it either way, but polars would read it as Enums, which its table does not have."""
+    said = as_text(frame.head(0))
+    if said.schema == frame.schema:
+        return None
+    file = BytesIO()
+    said.write_parquet(file)
+    file.seek(0)
+    return {TYPES: pl.read_parquet_metadata(file)[TYPES]}
 
 
 def _hashes(spec: TableSpec, frame: pl.DataFrame) -> int:

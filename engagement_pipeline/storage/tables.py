@@ -11,6 +11,8 @@ from datetime import date
 
 import polars as pl
 
+from engagement_pipeline.core.words import as_stored
+
 WHOLE = "all"
 """The one partition of a table that is not partitioned."""
 PEOPLE_COLUMNS = ("person_id", "alias")
@@ -134,6 +136,7 @@ def key_value(key: str, kind: pl.DataType) -> date | str:
 def conform(frame: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:
     """The frame with exactly the table's columns, in order, cast where no information can be lost.
 
+    Where digests know Enums (`folded`) they stay as they are, but for columns that rows are ordered by.
     Raises WrongSchema for a missing, unexpected or differently typed column.
     """
     found = frame.collect_schema()
@@ -146,7 +149,16 @@ def conform(frame: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:
     ]
     if wrong:
         raise WrongSchema(f"a frame for table {spec.name!r} does not fit: " + "; ".join(wrong))
-    return frame.select(pl.col(name).cast(kind, strict=True) for name, kind in spec.schema.items())
+    ordered = {*spec.sort_by, spec.partition_by}
+    kept = {
+        name
+        for name, kind in spec.schema.items()
+        if spec.folded and name not in ordered and as_stored(found[name]) == kind
+    }
+    return frame.select(
+        pl.col(name) if name in kept else pl.col(name).cast(kind, strict=True)
+        for name, kind in spec.schema.items()
+    )
 
 
 def _fits(found: pl.DataType, wanted: pl.DataType) -> bool:

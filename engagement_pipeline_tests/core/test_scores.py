@@ -6,6 +6,7 @@ from engagement_pipeline.core.frames import SCORES
 from engagement_pipeline.core.plan import plan_score
 from engagement_pipeline.core.references import HISTOGRAM
 from engagement_pipeline.core.scores import TRUSTED, attach, standing
+from engagement_pipeline.core.words import as_text
 from engagement_pipeline_tests.core.build import AS_OF, catalog, people, points_of, score
 
 PERCENTILE = {"method": "percentile", "range": [0, 10]}
@@ -17,7 +18,7 @@ def attached(points, known, histogram=None, version=None, guard=TRUSTED, previou
     plan = plan_score(spec, catalog(spec))
     found = attach(points, known, plan, AS_OF, histogram, version, guard, previous)
     found = found.sort("person_id").collect()
-    assert found.schema == SCORES
+    assert as_text(found).schema == SCORES
     assert found["definition"].unique().to_list() == [plan.definition]
     return found
 
@@ -49,10 +50,19 @@ def test_a_frozen_scale_reads_its_reference_and_names_it():
     assert found["reference"].unique().to_list() == ["v1"]
 
 
-def test_a_frozen_scale_keeps_a_score_when_others_move():
-    before = attached(points_of(a=10_000, b=5_000), people("a", "b"), REFERENCE, "v1", scale=PERCENTILE)
-    after = attached(points_of(a=10_000, b=90_000), people("a", "b", "c"), REFERENCE, "v1", scale=PERCENTILE)
-    assert column(before, "score")["a"] == column(after, "score")["a"]
+@pytest.mark.parametrize("method", ["percentile", "linear", "sqrt", "log", "saturating"])
+def test_a_frozen_scale_keeps_a_score_when_others_move_and_a_live_one_does_not(method):
+    scale = {"method": method, "range": [0, 10]}
+    moves = [
+        (points_of(a=5_000, b=9_000), people("a", "b")),
+        (points_of(a=5_000, b=90_000, c=7), people("a")),
+    ]
+    frozen = [attached(*each, REFERENCE, "v1", scale=scale) for each in moves]
+    assert len({column(found, "score")["a"] for found in frozen}) == 1
+    assert 0 < column(frozen[0], "score")["a"] < 10
+    assert {version for found in frozen for version in found["reference"]} == {"v1"}
+    live = [attached(*each, REFERENCE, "v1", scale={**scale, "reference": "live"}) for each in moves]
+    assert len({column(found, "score")["a"] for found in live}) == 2
 
 
 def test_a_frozen_scale_without_a_reference_is_provisional():
@@ -94,7 +104,7 @@ def test_nobody_is_known():
     spec = score(scale=PERCENTILE)
     found = attach(points_of(), people(), plan_score(spec, catalog(spec)), AS_OF).collect()
     assert found.is_empty()
-    assert found.schema == SCORES
+    assert as_text(found).schema == SCORES
 
 
 @pytest.mark.parametrize(

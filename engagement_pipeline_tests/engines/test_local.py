@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 from engagement_pipeline.core.frames import DAILY_MEASURES, POINTS
 from engagement_pipeline.core.measures import daily_measures, measures_of
 from engagement_pipeline.core.plan import plan_scores
+from engagement_pipeline.core.words import as_text
 from engagement_pipeline.engines.base import Engine
 from engagement_pipeline.engines.local import LocalEngine
 from engagement_pipeline_tests.core.build import AS_OF, ago, catalog, events, score
@@ -45,7 +46,7 @@ def test_the_number_of_buckets_changes_nothing_but_the_parts(buckets):
     parts, found = points(buckets, daily)
     _, whole = points(1, daily)
     for name, frame in found.items():
-        assert frame.schema == POINTS
+        assert as_text(frame).schema == POINTS
         assert frame["person_id"].is_sorted()
         assert_frame_equal(frame, whole[name])
     assert len(parts) == min(buckets, 23), "23 people"
@@ -74,7 +75,7 @@ def test_nothing_to_do_gives_one_empty_part(buckets):
     assert [part.is_empty() for part in LocalEngine(buckets).measures(nothing, MEASURES)] == [True]
     parts, found = points(buckets, daily_measures(nothing, MEASURES))
     assert len(parts) == 1
-    assert {frame.schema == POINTS for frame in found.values()} == {True}
+    assert {as_text(frame).schema == POINTS for frame in found.values()} == {True}
 
 
 _DIGEST = """
