@@ -28,6 +28,7 @@ from engagement_pipeline.orchestration.edits import (
 )
 from engagement_pipeline.reports.preview import (
     ADDED,
+    EDITED,
     REMOVED,
     STATES,
     CampaignChange,
@@ -136,8 +137,16 @@ def _score(edit: Edit, name: str) -> ScoreChange:
         quantiles=quantiles,
         rules=comparison.rule_effects(*pair_of_points).collect() if pair_of_points else pl.DataFrame(),
         movers=_movers(movers, pair_of_points, edit.after.catalog) if pair_of_points else (),
+        idle=_idle(edit, name) if given["how"] in (ADDED, EDITED) else (),
         refitted=edit.after.refitted.get(name),
     )
+
+
+def _idle(edit: Edit, name: str) -> tuple[str, ...]:
+    """A slip in a condition shows here first."""
+    points = edit.after.rows(f"points/{name}")
+    found = set(comparison.rule_effects(points, points).collect()["rule"])
+    return tuple(key for key in edit.after.plans[name].keys if key not in found)
 
 
 def _movers(

@@ -115,7 +115,7 @@ class Overlay(Lake):
         count = 0
         for number, part in enumerate(chain([spec.schema.to_frame()], rows)):
             # Text may come as Enums, of other words in every part.
-            part = part.select(spec.schema.names()).cast(dict(spec.schema))
+            part = part.select(spec.schema.names()).cast(spec.schema)
             part.write_parquet(folder / f"{number:06}.parquet", compression="lz4")
             count += part.height
         return pl.scan_parquet(folder / "*.parquet"), count

@@ -75,6 +75,8 @@ class ScoreChange(Changed):
     quantiles: pl.DataFrame = field(default_factory=pl.DataFrame)
     rules: pl.DataFrame = field(default_factory=pl.DataFrame)
     movers: tuple[Mover, ...] = ()
+    idle: tuple[str, ...] = ()
+    """Rules of an edited or new definition that give nobody anything on the date."""
     refitted: int | None = None
     """People in the reference that was fitted for the preview, as a refit would; None where none was."""
 

@@ -18,6 +18,7 @@ from engagement_pipeline.reports.preview import (
     ScoreChange,
     people,
 )
+from engagement_pipeline.reports.terminal import percent
 
 _PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("engagement_pipeline.reports", "pages"),
@@ -39,6 +40,7 @@ def page(found: Preview) -> str:
         widest=lambda rows: max((each.lost + each.stayed + each.gained for each in rows), default=1),
         figure=preview_svg.figure,
         people=people,
+        percent=percent,
         matrix=matrix,
         effects=effects,
         changed_steps=lambda each: each.steps.filter(pl.col("before") != pl.col("after")),

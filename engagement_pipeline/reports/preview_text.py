@@ -33,7 +33,9 @@ TO = "→"
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 _EFFECTS = 8
 """Rules named with what they give in all."""
-_WIDEST = 7
+_MATRIX = 62
+"""The widest matrix that leaves room for the distributions beside it."""
+_WIDEST = 9
 """Bands and states in one matrix; of more, the words under it say how many went where."""
 
 
@@ -105,9 +107,11 @@ def _score(score: ScoreChange) -> Iterator[RenderableType]:
             f"Its reference was fitted anew for this, on {count(score.refitted)} people, as a refit would.",
             style="dim",
         )
-    yield _side_by_side(_matrix(score), _shape(score))
+    yield from _beside(_matrix(score), _shape(score), _width(score))
     if not score.rules.is_empty() and (rules := _rules(score.rules)) is not None:
         yield rules
+    if score.idle:
+        yield Text(f"Rules that give nobody anything: {', '.join(score.idle)}.\n", style=DOWN)
     if score.movers:
         yield _movers(score.movers)
 
@@ -135,7 +139,9 @@ def _matrix(score: ScoreChange) -> RenderableType:
     table.add_column(f"before {TO} after", footer="after", no_wrap=True)
     for after in places:
         total = sum(going.get((before, after), 0) for before in places)
-        table.add_column(_plain(after), footer=count(total), justify="right", no_wrap=True)
+        head = _plain(after)
+        longest = max(map(len, head.split()))
+        table.add_column(head, footer=count(total), justify="right", min_width=longest, overflow="fold")
     table.add_column("before", justify="right", style="dim", no_wrap=True)
     for before in places:
         row = [going.get((before, after), 0) for after in places]
@@ -307,8 +313,10 @@ def _verdict(found: Preview) -> Iterator[RenderableType]:
         yield Text("Within the limits for publishing.", style=f"bold {UP}")
         return
     yield Text("Over the limits for publishing:", style=f"bold {OVER}")
+    lines = Table.grid(padding=(0, 1))
     for line in found.exceeded:
-        yield Text(f"  {line}", style=OVER)
+        lines.add_row(Text(" -", style=OVER), Text(line, style=OVER))
+    yield lines
 
 
 def _title(kind: str, each: Changed) -> Text:
@@ -330,12 +338,22 @@ def _spread(score: ScoreChange) -> str:
     return ", ".join(f"{_plain(place)} {count(there[place])}" for place in score.places if there.get(place))
 
 
-def _side_by_side(left: RenderableType, right: RenderableType) -> Table:
+def _beside(left: RenderableType, right: RenderableType, width: int) -> Iterator[RenderableType]:
+    """Side by side where both fit, else one below the other."""
+    if width > _MATRIX:
+        yield left
+        yield right
+        return
     grid = Table.grid(padding=(0, 0))
-    grid.add_column()
-    grid.add_column()
     grid.add_row(left, right)
-    return grid
+    yield grid
+
+
+def _width(score: ScoreChange) -> int:
+    """About how wide the matrix is: its heads wrap between words."""
+    heads = [max(map(len, _plain(place).split())) for place in score.places]
+    names = max(map(len, map(_plain, score.places)), default=0)
+    return max(names, 16) + sum(max(head, 6) + 2 for head in heads) + 8
 
 
 def _anybody(migration: pl.DataFrame, place: str) -> bool:

@@ -1,5 +1,7 @@
 """Two versions side by side: laws that hold whatever people have."""
 
+import statistics
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -91,6 +93,24 @@ def test_stretching_a_score_keeps_its_order(side: Side, factor: int) -> None:
     stretched = {person: None if points is None else points * factor for person, points in side.items()}
     both = comparison.sides(scores(side), scores(stretched))
     assert comparison.rank_correlation(both).collect()["correlation"][0] == 1.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=12))
+def test_the_correlation_is_spearmans_with_middle_ranks(pairs: list[tuple[int, int]]) -> None:
+    sides = [dict(zip(PEOPLE, values, strict=False)) for values in zip(*pairs, strict=True)]
+    both = comparison.sides(*map(scores, sides))
+    ranks = [
+        [sum(v < own for v in values) + (sum(v == own for v in values) + 1) / 2 for own in values]
+        for values in ([*side.values()] for side in sides)
+    ]
+    if ranks[0] == ranks[1]:
+        expected = 1.0
+    elif len(set(ranks[0])) == 1 or len(set(ranks[1])) == 1:
+        expected = 0.0
+    else:
+        expected = statistics.correlation(*ranks)
+    assert comparison.rank_correlation(both).collect()["correlation"][0] == pytest.approx(expected)
 
 
 def test_turning_an_order_round_correlates_minus_one_and_losing_it_not_at_all() -> None:

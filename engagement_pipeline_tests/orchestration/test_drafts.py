@@ -158,10 +158,16 @@ def test_the_figures_of_a_preview_add_up(made: Scenario, tmp_path: Path) -> None
     due = ["points/reading", "scores/reading", "segments/readers", "segments/fans", "audiences/perks"]
     assert [each.table for each in found.recomputed] == ["daily_measures", *due]
     assert found.measured == (1, 4)
+    assert score.idle == ()
     for mover in score.movers:
         assert sum(each.after - each.before for each in mover.reasons) == pytest.approx(
             mover.after - mover.before
         )
+
+
+def test_a_rule_that_never_matches_is_told(made: Scenario, tmp_path: Path) -> None:
+    found = previewed(made, drafted(tmp_path, DRAFT.replace("'news'", "'nwes'")))
+    assert found.scores[0].idle == ("news",)
 
 
 def test_the_same_definition_changes_nothing(made: Scenario, tmp_path: Path) -> None:
