@@ -28,11 +28,15 @@ def ascending(frame: pl.DataFrame, key: str) -> pl.DataFrame:
 def _ascends(frame: pl.DataFrame, by: Sequence[str]) -> bool:
     """Row by row: the last column greater, or the one before it greater, and so on; those before equal."""
 
+    def beside(column: str) -> tuple[pl.Expr, pl.Expr]:
+        return pl.col(column), pl.col(column).shift(1)
+
     def greater(rest: pl.Expr, column: str) -> pl.Expr:
-        now, before = pl.col(column), pl.col(column).shift(1)
+        now, before = beside(column)
         return (now > before) | ((now == before) & rest)
 
     if not by or frame.height < 2:
         return bool(by) and not any(frame[column].null_count() for column in by)
-    found = reduce(greater, reversed(by), pl.lit(value=False))
+    now, before = beside(by[-1])
+    found = reduce(greater, reversed(by[:-1]), now > before)
     return bool(frame.select(found.slice(1).fill_null(value=False).all()).item())

@@ -15,7 +15,7 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES, MEASURE_COVERAGE
-from engagement_pipeline.core.measures import Measure, measures_of
+from engagement_pipeline.core.measures import Measure
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.staging import StagedTable
 
@@ -53,14 +53,9 @@ def events_digest(versions: Mapping[str, str | None]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def counts_messages(catalog: Catalog) -> bool:
-    """Whether any rule counts messages: only then is there a table of them."""
-    return any(measure.kind == "messages" for measure in measures_of(catalog).values())
-
-
 def keeps_messages(bench: Workbench) -> bool:
     """Whether the table of messages is written: also where no rule counts them any more, to empty it."""
-    return counts_messages(bench.catalog) or bench.lake.exists(MESSAGES)
+    return bench.counts_messages or bench.lake.exists(MESSAGES)
 
 
 def measures_version(daily: str, messages: str | None) -> str:

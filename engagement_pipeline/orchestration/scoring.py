@@ -24,7 +24,6 @@ from engagement_pipeline.orchestration.known import known_rows, people_tables, s
 from engagement_pipeline.orchestration.measured import (
     MEASURES,
     MESSAGES,
-    counts_messages,
     covered,
 )
 from engagement_pipeline.orchestration.standing import frozen, reference_in_force
@@ -38,7 +37,7 @@ def points_tables(bench: Workbench, plan: ScorePlan) -> tuple[str, ...]:
 
 def window_tables(bench: Workbench) -> tuple[str, ...]:
     """What events give is made from."""
-    more = (MESSAGES,) if counts_messages(bench.catalog) else ()
+    more = (MESSAGES,) if bench.counts_messages else ()
     return (MEASURES, *more, "aliases") if bench.catalog.has_aliases else (MEASURES, *more)
 
 

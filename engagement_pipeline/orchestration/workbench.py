@@ -12,6 +12,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.contracts.rules import validate
 from engagement_pipeline.contracts.tables import schema_for
+from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines.base import Engine
 from engagement_pipeline.engines.local import LocalEngine
@@ -43,6 +44,11 @@ class Workbench:
     def code_versions(self) -> dict[str, str]:
         """Table -> the version of all definitions that it stands on."""
         return code_versions(self.catalog, self.plans)
+
+    @cached_property
+    def counts_messages(self) -> bool:
+        """Whether any rule counts messages: only then is there a table of them."""
+        return any(measure.kind == "messages" for measure in measures_of(self.catalog).values())
 
     @cached_property
     def engine(self) -> Engine:

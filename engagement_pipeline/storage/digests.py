@@ -34,16 +34,24 @@ def folded_rows(frame: pl.DataFrame) -> int:
 
 
 def _fold(columns: list[pl.Series], rows: int) -> Hashes:
+    """The values times a number that each column has for itself, added up: the same values in other columns
+    are another row. Columns of zeros, as what caps took mostly is, cost nothing."""
     found = np.full(rows, _STEP)
-    values = [_values(column) for column in columns]
+    values = [(_weight(place), _values(column)) for place, column in enumerate(columns)]
+    some = [(weight, each) for weight, each in values if each.any()]
     for block in _blocks(rows):
         hashes = found[block]
-        for each in values:
-            hashes ^= each[block]
-            hashes *= _FACTOR  # so that the same values in other columns are another row
-            hashes ^= hashes >> _HALF
+        for weight, each in some:
+            hashes += each[block] * weight
         _mix(hashes)
     return found
+
+
+def _weight(place: int) -> np.uint64:
+    """Odd, so that no two values have the same product."""
+    mixed = np.array([place + 1], dtype=np.uint64) * _STEP
+    _mix(mixed)
+    return np.uint64(mixed[0] | np.uint64(1))
 
 
 def _blocks(rows: int) -> Iterator[slice]:

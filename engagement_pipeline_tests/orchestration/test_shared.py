@@ -114,9 +114,11 @@ def test_a_run_reads_its_window_once_whatever_it_makes(
     read: list[tuple[date, set[str]]] = []
     whole = local.LocalEngine.windows
 
-    def windows(engine: local.LocalEngine, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date):  # type: ignore[no-untyped-def]
+    def windows(
+        engine: local.LocalEngine, daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date, *said
+    ):  # type: ignore[no-untyped-def]
         read.append((as_of, {plan.name for plan in plans}))
-        return whole(engine, daily, plans, as_of)
+        return whole(engine, daily, plans, as_of, *said)
 
     monkeypatch.setattr(local.LocalEngine, "windows", windows)
     tables = ["points/reading", "points/buying"]
