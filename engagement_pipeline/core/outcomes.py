@@ -100,9 +100,9 @@ def baselines(
 ) -> pl.LazyFrame:
     """What is known of everyone who ever did anything that the plan measures.
 
-    `person_id`; `last` (Date) on which they chose to do anything, `did` (Date) on which they last did what the
-    outcome looks for; `events`, how many they chose in the window; `money` (Int64 hundredths in the window,
-    null where nothing says what money is).
+    `person_id`; `last` (Date) on which they chose to do anything, `did` (Date) on which they last did what
+    the outcome looks for; `events`, how many they chose in the window; `money` (Int64 hundredths in the
+    window, null where nothing says what money is).
 
     daily: `frames.DAILY_MEASURES`; days after `as_of` are passed over.
     """

@@ -12,6 +12,7 @@ from engagement_pipeline.catalog.specs import (
     EventRule,
     Limits,
     Origin,
+    Outcome,
     ProfileMapping,
     Project,
     Scale,
@@ -88,6 +89,11 @@ CATALOG = Catalog(
             variants=[Variant(name="extra", message="extra_perks"), Variant(message="thanks")],
         )
     },
+    outcomes={
+        "buys": Outcome(
+            outcome="buys", goal="Who buys?", owner="team:crm", event="bought", within=30, scores=["email"]
+        )
+    },
 )
 
 EVENT: dict[str, object] = {
@@ -148,6 +154,8 @@ REJECTION: dict[str, object] = {
     "raw": "{}",
 }
 
+JUDGED: dict[str, object] = {"score": "email", "outcome": "buys", "as_of": DAY}
+
 STATEMENT: dict[str, object] = {"alias": "browser-1", "person_id": "person-1"}
 
 GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
@@ -206,6 +214,26 @@ GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
     "scores/plain": (frames.SCORES, {**SCORE, "band": None, "reference": None, "score": -250.0}),
     "segments/loyal": (frames.SEGMENTS, {"as_of": DAY, "person_id": "person-1"}),
     "audiences/perks": (frames.AUDIENCES, DECISION),
+    "score_quality/email": (
+        frames.QUALITY,
+        {**JUDGED, "model": "score", "metric": "auc", "value": 0.7, "low": 0.6, "high": 0.8},
+    ),
+    "score_deciles/email": (
+        frames.DECILES,
+        {**JUDGED, "model": "score", "decile": 1, "people": 9.5, "outcomes": 2.5, "rate": 0.2, "lift": 1.4},
+    ),
+    "weight_proposal/email": (
+        frames.PROPOSALS,
+        {
+            "score": "email",
+            "outcome": "buys",
+            "rule": "opened",
+            "weight": 1.0,
+            "proposed": 3.0,
+            "fitted_until": DAY,
+            "tested_on": DAY,
+        },
+    ),
 }
 """Table -> its columns and one row that keeps its contract."""
 

@@ -96,6 +96,29 @@ PLANTED: list[tuple[str, str, Row]] = [
     ("audiences/perks", "variant: of the definition", {"variant": "other"}),
     ("audiences/perks", "variant: given when sent or held out", {"variant": None, "message": None}),
     ("audiences/perks", "message: given with the variant", {"message": None}),
+    *(
+        (f"{kind}/email", rule, change)
+        for kind in ("score_quality", "score_deciles", "weight_proposal")
+        for rule, change in (
+            ("score: the table's own", {"score": "plain"}),
+            ("outcome: one that judges it", {"outcome": "sings"}),
+        )
+    ),
+    ("score_quality/email", "model: known", {"model": "astrology"}),
+    ("score_quality/email", "metric: known", {"metric": "charm"}),
+    ("score_quality/email", "value: finite", {"value": NAN}),
+    ("score_quality/email", "value: a share", {"value": 1.1, "low": None, "high": None}),
+    ("score_quality/email", "value: within its interval", {"value": 0.5}),
+    ("score_quality/email", "says: given exactly for the verdict", {"says": "well"}),
+    ("score_quality/email", "says: given exactly for the verdict", {"metric": "beats_recency"}),
+    ("score_deciles/email", "model: known", {"model": "everyone"}),
+    ("score_deciles/email", "decile: one of ten", {"decile": 0}),
+    ("score_deciles/email", "outcomes: no more than people", {"outcomes": 9.6}),
+    ("score_deciles/email", "rate: a share", {"rate": 1.5}),
+    ("score_deciles/email", "expected: a share", {"expected": -0.1}),
+    ("weight_proposal/email", "proposed: of the declared sign", {"proposed": -3.0}),
+    ("weight_proposal/email", "proposed: 1 to 10 in size, or left out", {"proposed": 11.0}),
+    ("weight_proposal/email", "fitted_until: before the test", {"fitted_until": DAY + timedelta(days=1)}),
 ]
 OTHERWISE: dict[str, Row] = {
     "landed/web": {"row_number": 2},
@@ -108,6 +131,9 @@ OTHERWISE: dict[str, Row] = {
     "held/persons": {"as_of": DAY + timedelta(days=1)},
     "measure_coverage": {"measure": "n"},
     "references/email": {"points": 5},
+    "score_quality/email": {"metric": "ks"},
+    "score_deciles/email": {"decile": 2},
+    "weight_proposal/email": {"rule": "clicked"},
 }
 """What tells a second good row from the first, where it is not the person."""
 

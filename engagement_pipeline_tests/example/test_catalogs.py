@@ -13,10 +13,11 @@ from engagement_pipeline.example.people import DAYS, START
 PACKAGED = Path(example.__file__).parent
 JUNIPER = PACKAGED / "catalog"
 COMPLETE_JOURNEY = PACKAGED / "complete_journey" / "catalog"
+DS365 = PACKAGED / "ds365" / "catalog"
 STARTER = PACKAGED / "starter"
 
 
-@pytest.mark.parametrize("folder", [JUNIPER, COMPLETE_JOURNEY, STARTER], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [JUNIPER, COMPLETE_JOURNEY, DS365, STARTER], ids=lambda folder: folder.name)
 def test_packaged_catalogs_have_neither_errors_nor_warnings(folder: Path) -> None:
     assert [str(issue) for issue in lint(folder)] == []
 
