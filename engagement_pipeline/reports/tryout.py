@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 import polars as pl
@@ -15,7 +15,7 @@ import polars as pl
 from engagement_pipeline.catalog.issues import did_you_mean
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.catalog.presets import preset_names
-from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.catalog.specs import Catalog, Source
 from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.judging import Judged, judge_rows, read_all
 from engagement_pipeline.ingestion.readers import read_raw
@@ -148,7 +148,7 @@ def try_file(
             break
         landed = block.select(
             pl.lit(file.name).alias("batch"),
-            pl.lit(file.name).alias("file"),
+            pl.lit(_landed_name(file, source)).alias("file"),
             "row_number",
             pl.lit(received_at, dtype=LANDED["received_at"]).alias("received_at"),
             "raw",
@@ -169,6 +169,12 @@ def try_file(
         if read.issuperset(paths) and not present.intersection(paths)
     ]
     return found
+
+
+def _landed_name(file: Path, source: Source) -> str:
+    """What the file would be called once landed: with as many of its folders as the source's path has."""
+    depth = len(PurePosixPath(source.path).parts) if source.path else 1
+    return "/".join(file.resolve().parts[-depth:])
 
 
 def _add(found: Tryout, judged: Judged, shown: int) -> None:

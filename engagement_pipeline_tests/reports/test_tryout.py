@@ -149,3 +149,12 @@ def test_a_preset_needs_no_catalog(tmp_path: Path) -> None:
     assert tried("--preset", "mailgn")[1].startswith("there is no preset 'mailgn'; did you mean 'mailgun'?")
     assert tried()[1].startswith("say --source NAME")
     assert tried("--preset", "mailgun", "--source", "x")[0] == 1
+
+
+def test_the_file_is_called_as_it_will_be_once_landed(shop: Path) -> None:
+    mapping = shop / "catalog/sources/shop.yaml"
+    mapping.write_text(mapping.read_text().replace("session_id: visit.id", "session_id: '@file'"))
+    (shop / "shop").mkdir()
+    (shop / "rows.jsonl").rename(shop / "shop/rows.jsonl")
+    found = json.loads(run(shop, "--json", file="shop/rows.jsonl")[1])
+    assert {event["session_id"] for event in found["first_events"]} == {"shop/rows.jsonl"}
