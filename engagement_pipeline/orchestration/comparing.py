@@ -4,10 +4,8 @@ Here: the figures of an edit, brought together. Nothing is stored, and Dagster i
 the edit touches (`edits`), the comparison itself (`core.comparison`), how it looks (`reports`).
 """
 
-import tempfile
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,7 +15,7 @@ from engagement_pipeline.catalog.specs import Catalog, Score
 from engagement_pipeline.contracts.rules import masked
 from engagement_pipeline.core import comparison
 from engagement_pipeline.core.people import as_of as known_on
-from engagement_pipeline.orchestration.drafts import Measured, Tell, Trial, newest_date, stored_lake
+from engagement_pipeline.orchestration.drafts import Measured, Tell, Trial, newest_date, scratch, stored_lake
 from engagement_pipeline.orchestration.edits import (
     TABLES,
     Edit,
@@ -63,9 +61,9 @@ def preview(
     lake = stored_lake(active, settings)
     try:
         day = as_of or newest_date(active, lake)
-        with tempfile.TemporaryDirectory(prefix="engagement-preview-") as folder:
+        with scratch(lake) as folder:
             sides = [
-                Trial(catalog, settings, lake, day, Path(folder) / side)
+                Trial(catalog, settings, lake, day, folder / side)
                 for side, catalog in (("before", active), ("after", draft))
             ]
             edit = Edit(*sides)

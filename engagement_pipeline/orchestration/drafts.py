@@ -5,8 +5,11 @@ would make the tables, with the same functions. Not here: comparing two of them 
 draft's files (`catalog.drafted`).
 """
 
+import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -44,7 +47,7 @@ from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.pins import pin_calendar, pinned
 from engagement_pipeline.storage.settings import Settings
-from engagement_pipeline.storage.tables import StorageError
+from engagement_pipeline.storage.tables import LakeNotWritable, StorageError
 
 Tell = Callable[[str, int, int], None]
 """Is told what is about to be computed, how many steps are done, and how many there are."""
@@ -161,6 +164,20 @@ def stored_lake(catalog: Catalog, settings: Settings) -> Lake:
     if pinned(lake):
         pin_calendar(lake, catalog.project)
     return lake
+
+
+@contextmanager
+def scratch(lake: Lake) -> Iterator[Path]:
+    """A folder for a while, for the rows of a layer. It lies where the lake stages rows, which is swept after
+    a process was killed; beside a lake that may only be read, among the machine's temporary files."""
+    try:
+        folder = lake.staging_folder()
+    except LakeNotWritable:
+        folder = Path(tempfile.mkdtemp(prefix="engagement-preview-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def newest_date(catalog: Catalog, lake: Lake) -> date:

@@ -4,7 +4,6 @@ Here: the rows of one version and date. Not here: the versions themselves (`stor
 computation (`drafts`).
 """
 
-import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +14,14 @@ from engagement_pipeline.catalog.digests import digest
 from engagement_pipeline.catalog.drafted import with_definitions
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.catalog.specs import Score
-from engagement_pipeline.orchestration.drafts import Tell, Trial, measure_missing, newest_date, stored_lake
+from engagement_pipeline.orchestration.drafts import (
+    Tell,
+    Trial,
+    measure_missing,
+    newest_date,
+    scratch,
+    stored_lake,
+)
 from engagement_pipeline.orchestration.edits import closure, reads
 from engagement_pipeline.storage.published import Version, one_version
 from engagement_pipeline.storage.settings import Settings
@@ -63,8 +69,8 @@ def version_scores(
         if found is not None and found.definition is not None:
             catalog = with_definitions(folder, {("score", score): found.definition}, alone=False)
         day = as_of or newest_date(catalog, lake)
-        with tempfile.TemporaryDirectory(prefix="engagement-version-") as made:
-            trial = Trial(catalog, settings, lake, day, Path(made))
+        with scratch(lake) as made:
+            trial = Trial(catalog, settings, lake, day, made)
             below = closure([("score", score)], reads(catalog))
             needed = [name for name in catalog.scores if ("score", name) in below]
             measured = measure_missing([trial], {trial: needed}, lambda what: tell(what, 0, len(needed)))
