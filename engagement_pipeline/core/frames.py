@@ -157,9 +157,9 @@ CONTRIBUTION = pl.Schema(
         "quantity": pl.Int64(),
         "capped_off": pl.Int64(),
         "decay_loss": pl.Int64(),
+        "points": pl.Int64(),
         "cap_loss": pl.Int64(),
         "group_loss": pl.Int64(),
-        "points": pl.Int64(),
     }
 )
 """What a rule gave. Without decay and caps it would have given points + group_loss + cap_loss + decay_loss."""

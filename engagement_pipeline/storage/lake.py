@@ -36,6 +36,7 @@ from engagement_pipeline.storage.tables import (
     TableSpec,
     WrongSchema,
     check_keys,
+    grown,
     key_value,
 )
 
@@ -239,7 +240,8 @@ class Lake:
                 )
 
     def _prepare(self, spec: TableSpec) -> DeltaTable:
-        """Opens or makes the table, or adds the columns that are new; a changed type is refused."""
+        """Opens or makes the table, or adds the columns and the fields of structs that are new (null in the
+        rows there are); a changed type is refused."""
         found = self._open(spec.name)
         if found is None:
             return DeltaTable.create(
@@ -253,7 +255,7 @@ class Lake:
         changed = [
             f"{column} is stored as {stored[column]}, now it is {kind}"
             for column, kind in spec.schema.items()
-            if column in stored and stored[column] != kind
+            if column in stored and not grown(stored[column], kind)
         ]
         by = found.metadata().partition_columns
         if by != ([spec.partition_by] if spec.partition_by else []):
@@ -263,7 +265,7 @@ class Lake:
                 f"table {spec.name!r} changed its types: {'; '.join(changed)}. Give the column another "
                 f"name, or delete {self.uri(spec.name)} and materialize it anew."
             )
-        new = pl.Schema({name: kind for name, kind in spec.schema.items() if name not in stored})
+        new = pl.Schema({name: kind for name, kind in spec.schema.items() if stored.get(name) != kind})
         if new:
             found.alter.add_columns(Schema.from_arrow(new).fields)
             found.update_incremental()

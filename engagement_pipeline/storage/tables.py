@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from engagement_pipeline.core.words import as_stored
 
@@ -159,6 +160,26 @@ def conform(frame: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:
         pl.col(name) if name in kept else pl.col(name).cast(kind, strict=True)
         for name, kind in spec.schema.items()
     )
+
+
+def grown(before: pl.DataType, now: pl.DataType) -> bool:
+    """Whether a type is as it was, but for fields that structs in it have gained at their end."""
+    if isinstance(before, pl.List) and isinstance(now, pl.List):
+        return grown(_inner(before), _inner(now))
+    if isinstance(before, pl.Struct) and isinstance(now, pl.Struct):
+        pairs = zip(before.fields, now.fields, strict=False)
+        return len(before.fields) <= len(now.fields) and all(
+            old.name == new.name and grown(_plain(old.dtype), _plain(new.dtype)) for old, new in pairs
+        )
+    return before == now
+
+
+def _inner(kind: pl.List) -> pl.DataType:
+    return _plain(kind.inner)
+
+
+def _plain(kind: pl.DataType | DataTypeClass) -> pl.DataType:
+    return kind if isinstance(kind, pl.DataType) else kind()
 
 
 def _fits(found: pl.DataType, wanted: pl.DataType) -> bool:

@@ -242,6 +242,30 @@ def test_a_new_column_is_added_and_a_changed_type_is_refused(lake: Lake) -> None
         lake.replace(TableSpec(MEASURES.name, SCHEMA), rows(0))
 
 
+def test_a_struct_may_gain_fields_at_its_end(lake: Lake) -> None:
+    def spec(*fields: str) -> TableSpec:
+        parts = pl.List(pl.Struct({"rule": pl.String(), **dict.fromkeys(fields, pl.Int64())}))
+        return TableSpec("points/mail", pl.Schema({"as_of": pl.Date(), "parts": parts}), "as_of")
+
+    def given(number: int, **fields: int) -> pl.DataFrame:
+        return pl.DataFrame(
+            {"as_of": [day(number)], "parts": [[{"rule": "opened", **fields}]]},
+            schema=spec(*fields).schema,
+        )
+
+    lake.replace(spec("points"), given(0, points=3), keys(0))
+    lake.replace(spec("points", "loss"), given(1, points=4, loss=1), keys(1))
+    assert lake.scan("points/mail").sort("as_of").collect()["parts"].to_list() == [
+        [{"rule": "opened", "points": 3, "loss": None}],
+        [{"rule": "opened", "points": 4, "loss": 1}],
+    ]
+    before = lake.partitions("points/mail")
+    assert not lake.replace(spec("points", "loss"), given(1, points=4, loss=1), keys(1)).changed
+    assert lake.partitions("points/mail") == before
+    with pytest.raises(WrongSchema, match="parts is stored as"):
+        lake.replace(spec("loss", "points"), given(0, loss=1, points=3), keys(0))
+
+
 def test_what_is_missing_is_named(lake: Lake) -> None:
     with pytest.raises(TableMissing, match=r"'daily_measures'.*materialize the asset daily_measures"):
         lake.scan(MEASURES.name)
