@@ -163,6 +163,8 @@ def aside(before: Catalog, after: Catalog) -> Iterator[str]:
     for kind, old, new in (
         ("event", before.events, after.events),
         ("source", before.sources, after.sources),
+        ("outcome", before.outcomes, after.outcomes),
+        ("alert", before.alerts, after.alerts),
     ):
         for name in [*new, *(name for name in old if name not in new)]:
             yield from (f"{kind} {name}: {change}" for change in differences(old.get(name), new.get(name)))

@@ -185,6 +185,8 @@ def test_a_catalogs_folder_may_add_and_take_away(made: Scenario, tmp_path: Path)
         path.write_text(file.read_text())
     (folder / "segments/fans.yaml").unlink()
     (folder / "segments/cold.yaml").write_text(READERS.replace("readers", "cold").replace("'warm'", "'cold'"))
+    events = (folder / "events.yaml").read_text()
+    (folder / "events.yaml").write_text(events.replace("channel: email, chosen: false", "channel: email"))
     (folder / "scores/opening.yaml").write_text(READING.replace("score: reading", "score: opening"))
     found = previewed(made, folder)
     assert {each.name: (each.how, each.before, each.after) for each in found.segments} == {
@@ -194,6 +196,7 @@ def test_a_catalogs_folder_may_add_and_take_away(made: Scenario, tmp_path: Path)
     (opening,) = found.scores
     assert (opening.how, opening.people, opening.correlation) == ("new", 4, None)
     assert not found.exceeded, "what is new or gone is not judged"
+    assert found.aside == ("event email_sent: chosen no → yes",)
 
 
 def test_what_adds_scores_up_moves_with_its_parts(made: Scenario, tmp_path: Path) -> None:
