@@ -172,11 +172,11 @@ def _claimed(source: Source, wanted: Sequence[date], horizon: int, lake: Lake) -
 def _settled(rows: pl.DataFrame, claimed: pl.DataFrame, horizon: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Events and conflicts. Only ids that are claimed twice, a few in a hundred, go through settling."""
     ids = rows["event_id"]
-    twice = ids.is_duplicated() | ids.is_in(claimed["event_id"].unique().implode())
+    earlier = claimed.join(rows.select("event_id"), on="event_id", how="semi")
+    twice = ids.is_duplicated() | ids.is_in(earlier["event_id"].implode())
     if not twice.any():
         return rows, CONFLICTS.to_frame()
     contested = rows.filter(twice)
-    earlier = claimed.join(contested.select("event_id").unique(), on="event_id", how="semi")
     kept, conflicts = pl.collect_all(settle(contested.lazy(), earlier.lazy(), horizon))
     return pl.concat([rows.filter(~twice), kept]), _explained(conflicts)
 

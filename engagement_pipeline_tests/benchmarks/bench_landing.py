@@ -104,19 +104,21 @@ def _part(name: str, folder: Path, events: int) -> Any:
 
 def _print(found: dict[str, Any], events: int) -> None:
     ours, scan, lines = found["library"], found["polars"], found["python"]
-    stages = {name: ours[name] for name in STAGES}
-    work = {key: sum(ours[name][key] for name in STAGES if name != "stored") for key in ("seconds", "cpu")}
+    read, judged = ours["read"], ours["judged"]
+    work = {key: read[key] + judged[key] for key in ("seconds", "cpu")}
     rows = {
         "polars scan_ndjson, good lines only": scan,
         "json.loads, line by line": lines,
-        "library: parsed, validated, split": {**work, "peak_gb": ours["peak_gb"]},
-        **{f"  {name}": {**figures, "peak_gb": None} for name, figures in stages.items()},
+        "library: read, parsed, validated, split": {**work, "peak_gb": ours["landing_gb"]},
+        "  of which read": {**read, "peak_gb": None},
+        "landing's own write": {**ours["stored"], "peak_gb": None},
+        "made into events, all days": {**ours["made into events"], "peak_gb": ours["peak_gb"]},
     }
-    print(f"  {'':38}{'seconds':>9}{'cpu s':>9}{'events/s':>12}{'x scan':>8}{'x lines':>9}{'peak GB':>9}")
+    print(f"  {'':40}{'seconds':>9}{'cpu s':>9}{'events/s':>12}{'x scan':>8}{'x lines':>9}{'peak GB':>9}")
     for name, each in rows.items():
         peak = "" if each["peak_gb"] is None else f"{each['peak_gb']:9.2f}"
         print(
-            f"  {name:38}{each['seconds']:9.1f}{each['cpu']:9.1f}{events / each['seconds']:12,.0f}"
+            f"  {name:40}{each['seconds']:9.1f}{each['cpu']:9.1f}{events / each['seconds']:12,.0f}"
             f"{each['cpu'] / scan['cpu']:8.2f}{each['cpu'] / lines['cpu']:9.2f}{peak}"
         )
     print(
@@ -203,6 +205,7 @@ def library(folder: Path, count: int) -> dict[str, Any]:
         received = datetime.combine(FIRST + timedelta(days=DAYS + 1), datetime.min.time(), UTC)
         took = intake.take_in(SOURCE, folder / "landing", received, catalog, lake, ledger)
     took.raise_problems()
+    landing_gb = peak_gb()
     for key in ("seconds", "cpu"):
         setattr(clocks["stored"], key, getattr(whole, key) - sum(getattr(c, key) for c in clocks.values()))
     events = 0
@@ -212,7 +215,8 @@ def library(folder: Path, count: int) -> dict[str, Any]:
     size = sum(path.stat().st_size for path in (folder / "lake").rglob("*.parquet"))
     rejected = sum(verdict.rejected_rows for verdict in took.verdicts)
     figures = {name: vars(each) for name, each in clocks.items()}
-    return {**figures, "peak_gb": peak_gb(), "events": events, "rejected": rejected, "lake_gb": size / 1e9}
+    peaks = {"landing_gb": landing_gb, "peak_gb": peak_gb()}
+    return {**figures, **peaks, "events": events, "rejected": rejected, "lake_gb": size / 1e9}
 
 
 def _catalog() -> Catalog:
