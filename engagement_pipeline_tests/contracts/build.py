@@ -191,6 +191,10 @@ GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
         frames.DAILY_MEASURES,
         {"event_date": DAY, "person_id": "person-1", "measure": "m", "quantity": 2},
     ),
+    "daily_messages": (
+        frames.DAILY_MESSAGES,
+        {"event_date": DAY, "person_id": "person-1", "measure": "m", "message_id": "news-7"},
+    ),
     "measure_coverage": (
         frames.MEASURE_COVERAGE,
         {"event_date": DAY, "measure": "m", "events_version": "v", "measures_version": "w"},

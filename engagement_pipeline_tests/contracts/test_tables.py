@@ -58,6 +58,7 @@ PLANTED: list[tuple[str, str, Row]] = [
     ("consents", "valid_to: before the next period", {"valid_to": None}),
     ("daily_measures", "quantity: not zero", {"quantity": 0}),
     ("daily_measures", "person_id: said", {"person_id": ""}),
+    ("daily_messages", "person_id: said", {"person_id": ""}),
     ("measure_coverage", "measure: said", {"measure": ""}),
     ("points/email", "points: sum of the contributions", {"points": 30_001}),
     (
