@@ -64,9 +64,11 @@ def drift_on(references: pl.LazyFrame, scores: pl.LazyFrame, plan: ScorePlan) ->
     """`drift` of the reference that the scores of one date were read against; None also where that was none
     of the `frames.REFERENCES` given, but their own date's."""
     read = scores.select(pl.col("reference").drop_nulls().first()).collect().item()
+    if read is None:
+        return None
     named = references.filter(pl.col("version") == read, pl.col("points_digest") == plan.points_digest)
     found = named.filter(pl.col("effective_from") == pl.col("effective_from").min())  # fitted twice alike
-    return None if read is None else drift(found, scores, plan)
+    return drift(found, scores, plan)
 
 
 def drift(reference: pl.LazyFrame, scores: pl.LazyFrame, plan: ScorePlan) -> Drift | None:
