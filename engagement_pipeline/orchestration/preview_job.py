@@ -18,8 +18,7 @@ from engagement_pipeline.orchestration.comparing import preview
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table
 from engagement_pipeline.orchestration.scoring import MeasuresMissing
 from engagement_pipeline.orchestration.workbench import Workbench
-from engagement_pipeline.reports.preview import Preview, ScoreChange
-from engagement_pipeline.reports.preview_page import why
+from engagement_pipeline.reports.preview import Preview, ScoreChange, why
 from engagement_pipeline.storage.tables import StorageError
 
 

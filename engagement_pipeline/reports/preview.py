@@ -212,6 +212,19 @@ class Preview:
         return json.dumps(self.as_data(), indent=2, ensure_ascii=False, default=str)
 
 
+def why(each: Changed) -> str:
+    """How a definition takes part, in words."""
+    if each.how != AFFECTED:
+        return each.how
+    return f"reads {', '.join(each.because)}" if each.because else "a setting changed"
+
+
+def figure(value: float) -> str:
+    """A score or points, short: `7.25`, `1,204`."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
 def people(number: int) -> str:
     """`1 person`, `1,204 people`."""
     return f"{number:,} {'person' if number == 1 else 'people'}"

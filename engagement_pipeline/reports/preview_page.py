@@ -10,13 +10,13 @@ import polars as pl
 from engagement_pipeline.reports import preview_svg
 from engagement_pipeline.reports.preview import (
     ADDED,
-    AFFECTED,
     REMOVED,
     STATES,
-    Changed,
     Preview,
     ScoreChange,
+    figure,
     people,
+    why,
 )
 from engagement_pipeline.reports.terminal import percent
 
@@ -38,7 +38,7 @@ def page(found: Preview) -> str:
         shape=preview_svg.distribution,
         gains=preview_svg.gains,
         widest=lambda rows: max((each.lost + each.stayed + each.gained for each in rows), default=1),
-        figure=preview_svg.figure,
+        figure=figure,
         people=people,
         percent=percent,
         matrix=matrix,
@@ -76,13 +76,6 @@ def effects(score: ScoreChange) -> list[dict[str, object]]:
         | (pl.col("people_before") != pl.col("people_after"))
     )
     return changed.head(20).to_dicts()
-
-
-def why(each: Changed) -> str:
-    """How a definition takes part, in words."""
-    if each.how != AFFECTED:
-        return each.how
-    return f"reads {', '.join(each.because)}" if each.because else "a setting changed"
 
 
 def _move(before: str, after: str, rank: dict[str, int]) -> str:

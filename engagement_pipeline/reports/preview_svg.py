@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 from markupsafe import Markup, escape
 
-from engagement_pipeline.reports.preview import STATES, CampaignChange, ScoreChange, SegmentChange
+from engagement_pipeline.reports.preview import STATES, CampaignChange, ScoreChange, SegmentChange, figure
 
 WIDE, HIGH = 560, 250
 _BAR, _GAP, _LABEL = 14, 7, 118
@@ -100,12 +100,6 @@ def gains(each: SegmentChange | CampaignChange, widest: int) -> Markup:
             )
         at += width
     return Markup("".join(parts) + "</svg>")  # noqa: S704  numbers only
-
-
-def figure(value: float) -> str:
-    """A score or points, short: `7.25`, `1,204`."""
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
 
 
 def _stacked(totals: Mapping[str, int]) -> dict[str, _Bar]:

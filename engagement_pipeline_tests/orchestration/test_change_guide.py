@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.cli import app
 from engagement_pipeline.orchestration import clock, publishing
+from engagement_pipeline_tests.orchestration.drafting import at_hand as at_hand
 from engagement_pipeline_tests.orchestration.scenario import READING, Scenario
-from engagement_pipeline_tests.orchestration.test_drafts import at_hand as at_hand
 
 GUIDE = Path(__file__).parents[2] / "docs" / "change.md"
 CONSOLE = re.compile(r"```console\n\$ engagement ([^\n]*)\n(.*?)```", re.DOTALL)

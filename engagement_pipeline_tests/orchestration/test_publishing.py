@@ -16,6 +16,7 @@ from engagement_pipeline.orchestration import publishing
 from engagement_pipeline.orchestration.old_versions import version_scores
 from engagement_pipeline.orchestration.publishing import OverTheLimits, publish
 from engagement_pipeline.storage.published import NoSuchVersion, newest, versions
+from engagement_pipeline_tests.orchestration.drafting import at_hand as at_hand
 from engagement_pipeline_tests.orchestration.scenario import (
     DAYS,
     LAST,
@@ -24,7 +25,6 @@ from engagement_pipeline_tests.orchestration.scenario import (
     Scenario,
     failures,
 )
-from engagement_pipeline_tests.orchestration.test_drafts import at_hand as at_hand
 
 invoke = CliRunner().invoke
 AT = datetime(2026, 4, 6, 9, tzinfo=UTC)
