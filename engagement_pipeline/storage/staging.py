@@ -33,6 +33,8 @@ Validate = Callable[[pl.DataFrame], None]
 
 SPILL_ROWS = 2_000_000
 """Rows of several partitions held in memory before they are spilled, split by partition."""
+SPILL_BYTES = 768 * 2**20
+"""The same where rows are long: a million events, each with a raw row of 400 bytes."""
 BATCH_ROWS = 250_000
 BATCH_BYTES = 256 * 2**20
 """Of pieces that are validated together; one piece is validated whole, whatever its size."""
@@ -203,15 +205,17 @@ def _gathered(
     """Gathers rows by partition, spilling to disk when there are many."""
     spilled: dict[str, list[Path]] = {}
     held: list[pl.DataFrame] = []
+    rows = size = 0
     for each in frames:
         held.append(as_text(conform(each.lazy(), spec).collect()))
-        if sum(frame.height for frame in held) >= SPILL_ROWS:
+        rows, size = rows + held[-1].height, size + int(held[-1].estimated_size())
+        if rows >= SPILL_ROWS or size >= SPILL_BYTES:
             folder.mkdir(exist_ok=True)
             for key, frame in _split(spec, pl.concat(held)):
                 path = folder / f"{uuid.uuid4().hex}.arrow"
                 frame.write_ipc(path)
                 spilled.setdefault(key, []).append(path)
-            held = []
+            held, rows, size = [], 0, 0
     rest = dict(_split(spec, pl.concat([spec.schema.to_frame(), *held])))
     for key in sorted({*spilled, *rest}):
         parts = [pl.read_ipc(path) for path in spilled.get(key, [])]

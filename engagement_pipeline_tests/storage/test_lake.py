@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from unittest.mock import Mock
 
 import duckdb
 import polars as pl
@@ -67,12 +68,17 @@ def test_every_form_of_rows_gives_the_same_table(lake: Lake, form: str) -> None:
     assert again.partitions == commit.partitions
 
 
-def test_many_rows_are_spilled_and_come_back_whole(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "SPILL_ROWS", 4)
-    seen: list[pl.DataFrame] = []
+@pytest.mark.parametrize(("limit", "most"), [("SPILL_ROWS", 4), ("SPILL_BYTES", 1)])
+def test_many_rows_are_spilled_and_come_back_whole(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    monkeypatch.setattr(staging, limit, most)
+    split, seen = Mock(side_effect=staging._split), list[pl.DataFrame]()
+    monkeypatch.setattr(staging, "_split", split)
     shuffled = days(0, 1, 2).sample(fraction=1, shuffle=True, seed=2)
     lake.replace(MEASURES, shuffled.iter_slices(2), keys(0, 1, 2), validate=seen.append)
     assert_frame_equal(stored(lake), days(0, 1, 2))
+    assert split.call_count > 2
     assert [piece.height for piece in seen] == [9]  # whole partitions, so that their grain can be seen
 
 
