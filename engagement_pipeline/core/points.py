@@ -143,7 +143,7 @@ def check_points(stored: pl.DataFrame) -> None:
     points, or a cap took what was not there: what caps took has the sign of what they left. stored: rows of
     `frames.POINTS`; call it before they are committed."""
     each = pl.element().struct
-    inner = stored["contributions"].explode().struct.unnest()
+    inner = stored["contributions"].explode(empty_as_null=False, keep_nulls=False).struct.unnest()
     fields = [name for name in CONTRIBUTION if name != "rule"]
     if stored["points"].null_count() or any(inner[name].null_count() for name in fields):
         unfit = pl.any_horizontal(each.field(name).is_null() for name in fields)
