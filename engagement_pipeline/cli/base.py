@@ -6,12 +6,15 @@ Not here: any command.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as installed_version
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from engagement_pipeline.catalog.issues import CatalogError
+
+if TYPE_CHECKING:
+    from engagement_pipeline.orchestration.drafts import Tell
 
 app = typer.Typer(
     name="engagement",
@@ -78,6 +81,21 @@ def in_plain_words() -> Iterator[None]:
         yield
     except (CatalogError, MeasuresMissing, PointsOutdated, PointsOverflow, *stores) as error:
         fail(str(error))
+
+
+@contextmanager
+def progress() -> Iterator["Tell"]:
+    """A bar on stderr while it is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("reading", total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bars.update(task, description=what, completed=done, total=total)
+
+        yield tell
 
 
 def fail(message: str) -> NoReturn:

@@ -2,21 +2,15 @@
 without Dagster."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from engagement_pipeline.catalog.loader import catalog_folder, load_catalog
-from engagement_pipeline.cli.base import app, err, fail, in_plain_words, out
-
-if TYPE_CHECKING:
-    from engagement_pipeline.orchestration.drafts import Tell
+from engagement_pipeline.cli.base import app, err, fail, in_plain_words, out, progress
 
 AsOf = Annotated[
     datetime | None,
@@ -62,7 +56,7 @@ def preview(
             if before is None and published:
                 fail("nothing was published yet; engagement publish records the first versions")
             active, name = (before, "what is published") if before is not None else (active, name)
-        with _progress() as tell:
+        with progress() as tell:
             day = as_of.date() if as_of else None
             found = compare(active, draft, settings, day, names=(name, str(path)), tell=tell)
     if html is not None:
@@ -98,7 +92,7 @@ def publish(
     with in_plain_words():
         chosen, settings = folder or catalog_folder(), Settings.from_env()
         day = as_of.date() if as_of else None
-        with _progress() as tell:
+        with progress() as tell:
             done = record(chosen, settings, now(), who(chosen), acknowledge, day, tell)
     if not done.versions:
         out.print("everything is published as it stands", style="green")
@@ -174,7 +168,7 @@ def _one_version(
 
     if save is not None and save.suffix not in (".csv", ".parquet", ".jsonl"):
         fail(f"{save}: write .csv, .parquet or .jsonl")
-    with _progress() as tell:
+    with progress() as tell:
         found, active = beside_active(
             folder, settings, score, version, as_of.date() if as_of else None, tell=tell
         )
@@ -228,16 +222,3 @@ def _as_data(version: Any) -> dict[str, Any]:
         "acknowledged": said.acknowledged,
         "definition": version.definition,
     }
-
-
-@contextmanager
-def _progress() -> Iterator["Tell"]:
-    """A bar on stderr while it is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=None)
-
-        def tell(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total)
-
-        yield tell
