@@ -334,7 +334,7 @@ class _Explained:
             standing = core.stand(population.histogram, points)
         ends: tuple[int | None, int | None] | None = None
         if population is not None and scale.method != "percentile":
-            ends = edges(scale, population.histogram).collect().row(0)  # type: ignore[assignment]
+            ends = edges(scale, population.histogram).collect().row(0)
         elif scale.domain is not None and None not in scale.domain:
             low, high = (round(each * POINT) for each in scale.domain if each is not None)
             ends = low, high

@@ -160,49 +160,52 @@ def scale_in_words(
     """How points became the score. people: what the population is called, such as `the reference of
     2026-05-01`. standing: the points' in it. edges: the points at both ends of a scale between two."""
     said, got = many(points), number(score)
-    # `on 1 to 10`: wherever there are two ends.
-    where = "" if scale.range is None else f" on {number(scale.range[0])} to {number(scale.range[1])}"
     if scale.method == "points":
         return f"the score is the points: {got}"
-    if scale.method == "percentile":
-        if standing is None or not standing.people:
-            return f"{said} are {got}{where}, by their rank in a population that is no longer stored"
-        equal = _share(standing.equal, standing.people)
-        below = _share(standing.below, standing.people)
-        rank = f": the middle rank {_share(standing.rank, 1)}" if standing.equal else ""
-        tied = f" and as many as {equal} have" if standing.equal else ""
-        if not standing.below:
-            tied = f", {equal} have as many" if standing.equal else ""
-            return f"nobody of {people} has fewer than {said}{tied}{rank}, which is {got}{where}"
-        return f"{said} are more than {below} of {people} have{tied}{rank}, which is {got}{where}"
-    if scale.method == "thresholds":
-        return _stepped(scale, points, got, where)
     if scale.range is None:
-        curve = "square root" if scale.method == "sqrt" else "logarithm of one more than"
-        return f"{got} is the {curve} {'of ' if scale.method == 'sqrt' else ''}{said}"
+        curve = "square root of" if scale.method == "sqrt" else "logarithm of one more than"
+        return f"{got} is the {curve} {said}"
+    got = f"{got} on {number(scale.range[0])} to {number(scale.range[1])}"
+    if scale.method == "percentile":
+        return _ranked(said, got, people, standing)
+    if scale.method == "thresholds":
+        return _stepped(scale, points, got)
     if edges is None or edges[0] is None or edges[1] is None:
-        return f"{said} are {got}{where}, between points of a population that is no longer stored"
-    bottom, top = edges
-    low, high = (number(end) for end in scale.range)
+        return f"{said} are {got}, between points of a population that is no longer stored"
+    return _between(scale, points, got, people, edges[0], edges[1])
+
+
+def _ranked(said: str, got: str, people: str | None, standing: Standing | None) -> str:
+    if standing is None or not standing.people:
+        return f"{said} are {got}, by their rank in a population that is no longer stored"
+    equal, below = (_share(count, standing.people) for count in (standing.equal, standing.below))
+    rank = f": the middle rank {_share(standing.rank, 1)}" if standing.equal else ""
+    if not standing.below:
+        tied = f", {equal} have as many" if standing.equal else ""
+        return f"nobody of {people} has fewer than {said}{tied}{rank}, which is {got}"
+    tied = f" and as many as {equal} have" if standing.equal else ""
+    return f"{said} are more than {below} of {people} have{tied}{rank}, which is {got}"
+
+
+def _between(scale: Scale, points: int, got: str, people: str | None, bottom: int, top: int) -> str:
+    low, high = (number(end) for end in scale.range or ())
     from_people = f", by {people}" if people and scale.needs_reference else ""
     span = f"from {in_points(bottom)} ({low}) to {many(top)} ({high}{from_people})"
     if bottom >= top:
-        return f"{span} there is no way between, so {said} are {got}"
-    if points >= top:
-        return f"{said} reach the top: {span}, so the score is {got}"
-    if points <= bottom:
-        return f"{said} are at the bottom: {span}, so the score is {got}"
+        return f"{span} there is no way between, so {many(points)} are {got}"
+    if points >= top or points <= bottom:
+        where = "reach the top" if points >= top else "are at the bottom"
+        return f"{many(points)} {where}, which is {got}: it runs {span}"
+    bends = {
+        "sqrt": " along a square root,",
+        "log": " along a logarithm,",
+        "saturating": f" along a curve of steepness {scale.bend:g},",
+    }
     way = _share((points - bottom) / (top - bottom), 1)
-    bent = {
-        "linear": "",
-        "sqrt": ", along a square root,",
-        "log": ", along a logarithm,",
-        "saturating": f", along a curve of steepness {scale.bend:g},",
-    }[scale.method]
-    return f"{span}, {said} are {way} of the way{bent} which is {got}{where}"
+    return f"{span}, {many(points)} are {way} of the way,{bends.get(scale.method, '')} which is {got}"
 
 
-def _stepped(scale: Scale, points: int, got: str, where: str) -> str:
+def _stepped(scale: Scale, points: int, got: str) -> str:
     reached = [step for step in scale.steps if points >= round(step[0] * POINT)]
     ahead = [step for step in scale.steps if points < round(step[0] * POINT)]
     found = (
@@ -211,7 +214,7 @@ def _stepped(scale: Scale, points: int, got: str, where: str) -> str:
         else f"{many(points)} are below the first step"
     )
     more = f"; at {number(ahead[0][0])} points it would be {number(ahead[0][1])}" if ahead else ""
-    return f"{found}, which is {got}{where}{more}"
+    return f"{found}, which is {got}{more}"
 
 
 def band_in_words(

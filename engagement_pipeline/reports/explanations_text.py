@@ -108,8 +108,8 @@ def _ledger(score: dict[str, Any], rules: pl.DataFrame) -> Table:
         table.add_row(*cells, _signed(row["points"]))
     if score["changed_since"]:
         blank = [""] * (len(table.columns) - 2)
-        words = Text("changed since it was stored", style="gold3")
-        table.add_row(words, *blank, _signed(score["changed_since"]))
+        late = Text("changed since it was stored", style="gold3")
+        table.add_row(late, *blank, _signed(score["changed_since"]))
     table.add_section()
     blank = [""] * (len(table.columns) - 2)
     table.add_row(Text("sum", style=NAME), *blank, Text(in_points(score["points"]), style=NAME))
