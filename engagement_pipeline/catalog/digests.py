@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from engagement_pipeline.catalog.expressions import normalise
-from engagement_pipeline.catalog.specs import Campaign, Catalog, EventRule, Rule, Score, Segment, Source, Spec
+from engagement_pipeline.catalog.specs import (
+    Alert,
+    Campaign,
+    Catalog,
+    EventRule,
+    Rule,
+    Score,
+    Segment,
+    Source,
+    Spec,
+)
 
 _PROSE = {"goal", "owner", "description"}
 
@@ -74,6 +84,11 @@ def segment_digest(segment: Segment) -> str:
 def campaign_digest(campaign: Campaign) -> str:
     """Digest of all that changes a campaign's decisions and their delivery."""
     return digest(campaign)
+
+
+def alert_digest(alert: Alert) -> str:
+    """Digest of all that changes who is told of, and where."""
+    return digest(alert)
 
 
 def _as_part(score: Score, scores: Mapping[str, Score] | None) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engagement_pipeline.catalog import (
+    lint_alerts,
     lint_coverage,
     lint_databases,
     lint_machine,
@@ -37,6 +38,7 @@ RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
     *lint_scales.RULES,
     *lint_people.RULES,
     *lint_outcomes.RULES,
+    *lint_alerts.RULES,
 )
 
 

@@ -37,7 +37,14 @@ PERSON_COLUMNS = frozenset(("person_id", "first_seen", "valid_from", "valid_to")
 
 def names_are_unique(draft: Draft) -> Iterator[Issue]:
     """One definition a name, across the files of a kind."""
-    for kind in (draft.sources, draft.scores, draft.segments, draft.campaigns):
+    for kind in (
+        draft.sources,
+        draft.scores,
+        draft.segments,
+        draft.campaigns,
+        draft.outcomes,
+        draft.alerts,
+    ):
         first: dict[str, Declared[Spec]] = {}
         for definition in kind:
             if definition.document.data is None:

@@ -15,6 +15,7 @@ from engagement_pipeline.catalog.specs import Catalog, Channel, Score
 from engagement_pipeline.contracts.quality import deciles, proposals, quality
 from engagement_pipeline.contracts.rules import rule
 from engagement_pipeline.core import frames
+from engagement_pipeline.core.alerts import BECAUSE, HOLD_BACK, TELL
 from engagement_pipeline.core.machine import REASONS
 from engagement_pipeline.core.scales import within
 from engagement_pipeline.core.words import STATE
@@ -246,6 +247,25 @@ def _audiences(name: str, catalog: Catalog) -> Contract:
     return frames.AUDIENCES, ["as_of", "person_id"], ["reason", "variant", "message"], rules
 
 
+def _alerts(_name: str, _catalog: Catalog) -> Contract:
+    # Nothing of the thresholds: what was told stays as it is when they are edited.
+    held = pl.col("because").is_not_null()
+    rules = {
+        "person_id: said": _said("person_id"),
+        "decision: known": pl.col("decision").is_in([TELL, HOLD_BACK]),
+        "because: known": pl.col("because").is_in(list(BECAUSE)),
+        "because: given exactly when held back": held == (pl.col("decision") == HOLD_BACK),
+        "drop: difference of the scores": pl.col("drop") == pl.col("score_before") - pl.col("score_after"),
+        "drop: down, by score or by band": (pl.col("drop") > 0) | (pl.col("bands") > 0),
+        "compared_with: before the date": pl.col("compared_with") < pl.col("as_of"),
+        "why: given with the cause": pl.col("why").is_null() == pl.col("cause").is_null(),
+        "bands: given with the bands": pl.col("bands").is_null()
+        == (pl.col("band_before").is_null() | pl.col("band_after").is_null()),
+    }
+    nullable = ["because", "band_before", "band_after", "bands", "cause", "why"]
+    return frames.ALERTS, ["as_of", "person_id"], nullable, rules
+
+
 def _said(column: str) -> pl.Expr:
     return pl.col(column).str.strip_chars() != ""
 
@@ -282,6 +302,7 @@ _KINDS: Mapping[str, Callable[[str, Catalog], Contract]] = {
     "scores": _scores,
     "segments": _segments,
     "audiences": _audiences,
+    "alerts": _alerts,
     "score_quality": quality,
     "score_deciles": deciles,
     "weight_proposal": proposals,

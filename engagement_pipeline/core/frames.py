@@ -205,6 +205,24 @@ AUDIENCES = pl.Schema(
         "message": pl.String(),
     }
 )
+ALERTS = pl.Schema(
+    {
+        "as_of": pl.Date(),
+        "person_id": pl.String(),
+        "decision": pl.String(),
+        "because": pl.String(),
+        "compared_with": pl.Date(),
+        "score_before": pl.Float64(),
+        "score_after": pl.Float64(),
+        "band_before": pl.String(),
+        "band_after": pl.String(),
+        "drop": pl.Float64(),
+        "bands": pl.Int64(),
+        "cause": pl.String(),
+        "why": pl.String(),
+    }
+)
+"""Everyone who fell as far as an alert says: who is told of, and who is held back because of what."""
 
 QUALITY = pl.Schema(
     {
@@ -266,17 +284,25 @@ DESCRIPTIONS = {
     "alias": "The id that stands for the person.",
     "as_of": "The last day whose events count.",
     "band": "Named interval of the scale that holds the score.",
+    "band_after": "Band on the date.",
+    "band_before": "Band on the date compared with.",
+    "bands": "How many bands lower; null for a score without bands.",
     "batch": "SHA-256 of the file that brought the row.",
+    "because": "Why held back: stale, provisional, definition, reference, cooldown or at_most; null for who "
+    "is told of.",
     "campaign_id": "The campaign that the source names.",
+    "cause": "The rule whose points fell most between the two dates.",
     "channel": "Where it happened.",
+    "compared_with": "The earlier date from which the score fell.",
     "content_hash": "128 bits of the SHA-256, in hexadecimal, of the event's mapped columns and declared "
     "properties; of its raw row where the source gives no event id.",
     "contributions": "Per rule with a quantity, in rule order: the quantity, what the daily cap took of it, "
     "and the points (in ten-thousandths) that age, the rule's cap and the caps of its group and of the score "
     "took, and that remain.",
-    "decision": "send, hold_out or suppress.",
+    "decision": "send, hold_out or suppress; of an alert tell or hold_back.",
     "definition": "Digest of the definition that made the row.",
     "digest": "Of what held on the date.",
+    "drop": "How much lower, on the score's scale.",
     "effective_from": "First as-of date that is read against this population.",
     "event": "Name in the tracking plan.",
     "event_date": "Calendar day of occurred_at in the project's time zone.",
@@ -307,6 +333,8 @@ DESCRIPTIONS = {
     "row_number": "Row in its file, from 1.",
     "rule": "The rule that the row broke.",
     "score": "On the definition's scale; null when unscored.",
+    "score_after": "Score on the date.",
+    "score_before": "Score on the date compared with.",
     "session_id": "The visit that the source names.",
     "since": "The version of the table that first held it.",
     "source": "Who said so.",
@@ -318,6 +346,7 @@ DESCRIPTIONS = {
     "value": "How much, in the unit.",
     "variant": "The variant that fits, also for who is held out.",
     "version": "Digest of the population.",
+    "why": "That rule's points on both dates, in words.",
 }
 """What each column means, for people; declared properties and profile facts speak for themselves."""
 

@@ -8,8 +8,9 @@ its segments and campaigns in green until somebody ran the score. Not here: the 
 import hashlib
 from collections.abc import Iterable
 
-from engagement_pipeline.catalog.digests import campaign_digest, segment_digest, source_digest
+from engagement_pipeline.catalog.digests import alert_digest, campaign_digest, segment_digest, source_digest
 from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.core.alerts import plan_alert
 from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.facts import SCORE_PARTS
 from engagement_pipeline.core.plan import ScorePlan
@@ -19,7 +20,7 @@ from engagement_pipeline.ingestion.coverage import needed_by
 
 def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, str]:
     """Table -> code version, for `events/`, `aliases`, `persons`, `consents`, `points/`, `scores/`,
-    `segments/` and `audiences/`."""
+    `segments/`, `audiences/` and `alerts/`."""
     found: dict[str, str] = {}
     profiles = []
     for name, source in catalog.sources.items():
@@ -57,6 +58,9 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
     for name, campaign in catalog.campaigns.items():
         columns = plan_campaign(campaign, catalog).columns
         found[f"audiences/{name}"] = with_read(campaign_digest(campaign), columns)
+    for name, alert in catalog.alerts.items():
+        columns = {*plan_alert(alert, catalog).columns, f"score.{alert.score}"}
+        found[f"alerts/{name}"] = with_read(alert_digest(alert), columns)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The newest scores, memberships and audiences as SQL tables, for tools that read no Delta tables.
+"""The newest scores, memberships, audiences and alerts as SQL tables, for tools that read no Delta tables.
 
 They only move forward: a restated older date changes the lake, never these.
 Here: replacing one name's rows in one transaction. Not here: history (the lake has it).
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from engagement_pipeline.storage.database import METADATA, Database, again_if_overtaken
 
-Kind = Literal["scores", "memberships", "audiences"]
+Kind = Literal["scores", "memberships", "audiences", "alerts"]
 CHUNK = 20_000
 """Rows sent at once; bounds memory, not correctness."""
 
@@ -60,12 +60,32 @@ AUDIENCES = sa.Table(
     sa.Column("variant", sa.String(200)),
     sa.Column("message", sa.String(200)),
 )
+ALERTS = sa.Table(
+    "current_alerts",
+    METADATA,
+    sa.Column("alert_name", sa.String(100), primary_key=True),
+    sa.Column("person_id", sa.String(400), primary_key=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("decision", sa.String(20), nullable=False),
+    sa.Column("because", sa.String(20)),
+    sa.Column("score_before", sa.Float, nullable=False),
+    sa.Column("score_after", sa.Float, nullable=False),
+    sa.Column("band_before", sa.String(100)),
+    sa.Column("band_after", sa.String(100)),
+    sa.Column("why", sa.Text),
+)
 TABLES: Mapping[Kind, tuple[sa.Table, str]] = {
     "scores": (SCORES, "score_name"),
     "memberships": (MEMBERSHIPS, "segment_name"),
     "audiences": (AUDIENCES, "campaign_name"),
+    "alerts": (ALERTS, "alert_name"),
 }
-SHOWN_AS: Mapping[str, Kind] = {"scores": "scores", "segments": "memberships", "audiences": "audiences"}
+SHOWN_AS: Mapping[str, Kind] = {
+    "scores": "scores",
+    "segments": "memberships",
+    "audiences": "audiences",
+    "alerts": "alerts",
+}
 """What a table of the lake is called here, by the first part of its name."""
 
 

@@ -64,6 +64,7 @@ _KINDS: dict[str, Callable[[str, Catalog], TableSpec]] = {
     "scores": lambda name, catalog: TableSpec(name, frames.SCORES, "as_of", ("person_id",), folded=True),
     "segments": _fixed(frames.SEGMENTS, "as_of", "person_id"),
     "audiences": _fixed(frames.AUDIENCES, "as_of", "person_id"),
+    "alerts": _fixed(frames.ALERTS, "as_of", "person_id"),
     "score_quality": _fixed(frames.QUALITY, None, "outcome", "as_of", "model", "metric"),
     "score_deciles": _fixed(frames.DECILES, None, "outcome", "as_of", "model", "decile"),
     "weight_proposal": _fixed(frames.PROPOSALS, None, "outcome", "rule"),
