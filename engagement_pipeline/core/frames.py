@@ -194,6 +194,39 @@ SCORES = pl.Schema(
         "definition": pl.String(),
     }
 )
+CAUSES = (
+    "new_behaviour",
+    "decay_and_expiry",
+    "late_data",
+    "definition",
+    "reference",
+    "identity",
+    "people",
+)
+"""What moves a score between two dates."""
+CHANGES = pl.Schema(
+    {
+        "as_of": pl.Date(),
+        "compared_with": pl.Date(),
+        "person_id": pl.String(),
+        "points_before": pl.Int64(),
+        "points_after": pl.Int64(),
+        "points_change": pl.Int64(),
+        **{f"points_{cause}": pl.Int64() for cause in CAUSES if cause != "reference"},
+        "score_before": pl.Int64(),
+        "score_after": pl.Int64(),
+        "score_change": pl.Int64(),
+        **{f"score_{cause}": pl.Int64() for cause in CAUSES},
+        **{
+            f"{what}_{side}": pl.String()
+            for what in ("definition", "reference", "state", "band")
+            for side in ("before", "after")
+        },
+        "says": pl.String(),
+    }
+)
+"""Whose score, points, state or band is other than on the date before. All in whole ten-thousandths, of
+a point or of the scale; the parts by cause add up to the change."""
 SEGMENTS = pl.Schema({"as_of": pl.Date(), "person_id": pl.String()})
 AUDIENCES = pl.Schema(
     {
@@ -301,6 +334,8 @@ DESCRIPTIONS = {
     "took, and that remain.",
     "decision": "send, hold_out or suppress; of an alert tell or hold_back.",
     "definition": "Digest of the definition that made the row.",
+    "definition_after": "Digest of the definition that made the later score.",
+    "definition_before": "Digest of the definition that made the earlier score.",
     "digest": "Of what held on the date.",
     "drop": "How much lower, on the score's scale.",
     "effective_from": "First as-of date that is read against this population.",
@@ -323,23 +358,45 @@ DESCRIPTIONS = {
     "person_id": "The person.",
     "persons": "How many people had exactly these points.",
     "points": "Points before scaling, in ten-thousandths; null when unscored.",
+    "points_after": "Points on the as-of date, in ten-thousandths; null without any.",
+    "points_before": "Points on the date compared with, in ten-thousandths; null without any.",
+    "points_change": "Their difference, where none counts as 0: the sum of its parts.",
+    "points_decay_and_expiry": "Of it: what happened before has aged, or left the window.",
+    "points_definition": "Of it: the definition was edited.",
     "points_digest": "Digest of the part of the definition that makes points.",
+    "points_identity": "Of it: ids came to mean other people.",
+    "points_late_data": "Of it: what came to be known later of days before.",
+    "points_new_behaviour": "Of it: what happened after the date compared with.",
+    "points_people": "Of it: facts about the person, or the scores added up, changed.",
     "properties": "The whole row as the source gave it, as JSON; of a list's element what its mapping reads.",
     "quantity": "Events, or hundredths of the unit; uncapped, never zero.",
     "raw": "The row as a JSON object, or the line as it came where it is none.",
     "reason": "Why not, in words; null for who is sent something.",
     "received_at": "When its file was first seen (UTC); stamped once.",
     "reference": "Version of the population read against; live when fitted on the same date.",
+    "reference_after": "Version of the population of the later score.",
+    "reference_before": "Version of the population of the earlier score.",
     "row_number": "Row in its file, from 1.",
     "rule": "The rule that the row broke.",
+    "says": "What to bear in mind with the row, in words.",
     "score": "On the definition's scale; null when unscored.",
     "score_after": "Score on the date.",
     "score_before": "Score on the date compared with.",
+    "score_change": "Their difference, the sum of its parts; null without both.",
+    "score_decay_and_expiry": "Of it: what happened before has aged, or left the window.",
+    "score_definition": "Of it: the definition was edited.",
+    "score_identity": "Of it: ids came to mean other people.",
+    "score_late_data": "Of it: what came to be known later of days before.",
+    "score_new_behaviour": "Of it: what happened after the date compared with.",
+    "score_people": "Of it: facts about the person, or the scores added up, changed.",
+    "score_reference": "Of it: the population read against is another.",
     "session_id": "The visit that the source names.",
     "since": "The version of the table that first held it.",
     "source": "Who said so.",
     "state": "scored, inactive (nothing in the window), unscored (does not apply), stale (a source that it "
     "needs lacks days) or provisional (no reference, or the window begins before the data).",
+    "state_after": "State on the as-of date.",
+    "state_before": "State on the date compared with.",
     "unit": "What value is counted in.",
     "valid_from": "First day on which these facts held.",
     "valid_to": "First day on which they no longer held; null while they do.",

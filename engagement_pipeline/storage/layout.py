@@ -62,6 +62,7 @@ _KINDS: dict[str, Callable[[str, Catalog], TableSpec]] = {
     "points": lambda name, catalog: TableSpec(name, frames.POINTS, "as_of", ("person_id",), folded=True),
     "references": _fixed(frames.REFERENCES, "effective_from", "points"),
     "scores": lambda name, catalog: TableSpec(name, frames.SCORES, "as_of", ("person_id",), folded=True),
+    "score_changes": _fixed(frames.CHANGES, "as_of", "person_id"),
     "segments": _fixed(frames.SEGMENTS, "as_of", "person_id"),
     "audiences": _fixed(frames.AUDIENCES, "as_of", "person_id"),
     "alerts": _fixed(frames.ALERTS, "as_of", "person_id"),
