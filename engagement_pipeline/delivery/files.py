@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -46,37 +47,54 @@ def deliver_files(
     bytes.
     Raises DestinationRefused for a path outside of the exports folder, or one that cannot be written.
     """
-    folder = _folder(destination.path, exports) / as_of.isoformat()
+    folder = folder_of(destination.path, exports, as_of)
     sent = audience.filter(pl.col("decision") == "send").select(COLUMNS).sort("person_id")
-    name = f"people.{destination.format}"
+    summary = {
+        "campaign": campaign,
+        "as_of": as_of.isoformat(),
+        "people": sent.height,
+        "decisions": _counts(audience, "decision"),
+        "not_sent": _counts(audience.filter(pl.col("decision") != "send"), "reason"),
+        "variants": _counts(sent, "variant"),
+    }
+    name = write_folder(folder, sent, destination.format, summary, f"campaign {campaign!r}")
+    return Delivered(folder, sent.height, (name, "summary.json"))
+
+
+def write_folder(
+    folder: Path, people: pl.DataFrame, form: str, summary: Mapping[str, object], whose: str
+) -> str:
+    """Writes a folder with `people.<form>` and `summary.json` in place of an earlier one, complete or not
+    there at all; gives the people file's name. The summary also gets the number of cells guarded against
+    formulas and the file's SHA-256. Erasures (`withdrawal`) know folders like this.
+
+    Raises DestinationRefused, which names `whose` it is, where it cannot be written.
+    """
+    name = f"people.{form}"
     staging = folder.parent / f".{folder.name}-{uuid.uuid4().hex}"
     try:
         staging.mkdir(parents=True)
-        write_people(sent, staging / name, destination.format)
-        summary = {
-            "campaign": campaign,
-            "as_of": as_of.isoformat(),
-            "people": sent.height,
-            "decisions": _counts(audience, "decision"),
-            "not_sent": _counts(audience.filter(pl.col("decision") != "send"), "reason"),
-            "variants": _counts(sent, "variant"),
-            "guarded_cells": _guarded(sent) if destination.format == "csv" else 0,
+        write_people(people, staging / name, form)
+        written = {
+            **summary,
+            "guarded_cells": _guarded(people) if form == "csv" else 0,
             "sha256": {name: hashlib.sha256((staging / name).read_bytes()).hexdigest()},
         }
-        (staging / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        (staging / "summary.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
         swap(staging, folder)
     except OSError as error:
         raise DestinationRefused(
-            f"campaign {campaign!r} cannot write to {folder} ({error.strerror}): make it writable, or set "
+            f"{whose} cannot write to {folder} ({error.strerror}): make it writable, or set "
             "ENGAGEMENT_EXPORTS to a folder that is"
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Delivered(folder, sent.height, (name, "summary.json"))
+    return name
 
 
-def _folder(path: str, exports: Path) -> Path:
-    """The destination below the exports folder, wherever its links lead."""
+def folder_of(path: str, exports: Path, as_of: date) -> Path:
+    """A date's folder of a destination below the exports folder, wherever its links lead. Raises
+    DestinationRefused for a path that leads outside."""
     root = exports.resolve()
     folder = (root / path).resolve()
     if PurePosixPath(path).is_absolute() or folder == root or not folder.is_relative_to(root):
@@ -84,7 +102,7 @@ def _folder(path: str, exports: Path) -> Path:
             f"the destination path {path!r} leads outside of the exports folder {root}: "
             "write it relative to that, such as exports/perks"
         )
-    return folder
+    return folder / as_of.isoformat()
 
 
 def write_people(people: pl.DataFrame, path: Path, form: str, *, harmless: bool = True) -> None:
@@ -96,7 +114,8 @@ def write_people(people: pl.DataFrame, path: Path, form: str, *, harmless: bool 
     elif not harmless:
         people.write_csv(path)
     else:
-        people.with_columns(_harmless(name) for name in people.columns).write_csv(path)
+        texts = [name for name, kind in people.schema.items() if kind == pl.String]
+        people.with_columns(_harmless(name) for name in texts).write_csv(path)
 
 
 def _harmless(name: str) -> pl.Expr:
@@ -108,7 +127,8 @@ def _harmless(name: str) -> pl.Expr:
 
 
 def _guarded(people: pl.DataFrame) -> int:
-    return sum(int(people[name].str.contains(FORMULA).sum()) for name in people.columns)
+    texts = [name for name, kind in people.schema.items() if kind == pl.String]
+    return sum(int(people[name].str.contains(FORMULA).sum()) for name in texts)
 
 
 def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:

@@ -1,6 +1,7 @@
-"""What was handed over: one row per campaign, as-of date and destination.
+"""What was handed over: one row per campaign or alert, as-of date and destination.
 
-Here: remembering deliveries, which makes an audience immutable. Not here: handing over (`delivery`).
+Here: remembering deliveries, which makes an audience, or an alert's date, immutable. Not here: handing over
+(`delivery`).
 """
 
 from datetime import date
@@ -20,35 +21,56 @@ DELIVERIES = sa.Table(
     sa.Column("done", sa.Boolean, nullable=False),
 )
 
+ALERT_DELIVERIES = sa.Table(
+    "alert_deliveries",
+    METADATA,
+    sa.Column("alert", sa.String(60), primary_key=True),
+    sa.Column("as_of", sa.Date, primary_key=True),
+    sa.Column("destination", sa.String(200), primary_key=True),
+    sa.Column("data_version", sa.String(64), nullable=False),
+    sa.Column("people", sa.BigInteger, nullable=False),
+    sa.Column("done", sa.Boolean, nullable=False),
+)
+
 
 class AudienceDelivered(Exception):  # noqa: N818  the words are what the reader sees
     """A delivered audience was about to change."""
 
 
 def begin(
-    database: Database, campaign: str, as_of: date, destination: str, data_version: str, people: int
+    database: Database,
+    campaign: str,
+    as_of: date,
+    destination: str,
+    data_version: str,
+    people: int,
+    table: sa.Table = DELIVERIES,
 ) -> None:
     """Remember that an audience is about to be handed over: from here on it can no longer change, whatever
-    becomes of the delivery."""
+    becomes of the delivery. table: `ALERT_DELIVERIES` for an alert, there and below."""
     with database.write() as connection:
-        connection.execute(sa.delete(DELIVERIES).where(_key(campaign, as_of, destination)))
+        connection.execute(sa.delete(table).where(_key(campaign, as_of, destination, table)))
         connection.execute(
-            sa.insert(DELIVERIES).values(
-                campaign=campaign,
-                as_of=as_of,
-                destination=destination,
-                data_version=data_version,
-                people=people,
-                done=False,
+            sa.insert(table).values(
+                {
+                    _whose(table).name: campaign,
+                    "as_of": as_of,
+                    "destination": destination,
+                    "data_version": data_version,
+                    "people": people,
+                    "done": False,
+                }
             )
         )
 
 
-def finish(database: Database, campaign: str, as_of: date, destination: str) -> None:
+def finish(
+    database: Database, campaign: str, as_of: date, destination: str, table: sa.Table = DELIVERIES
+) -> None:
     """Remember that it was handed over."""
     with database.write() as connection:
-        mine = _key(campaign, as_of, destination)
-        connection.execute(sa.update(DELIVERIES).where(mine).values(done=True))
+        mine = _key(campaign, as_of, destination, table)
+        connection.execute(sa.update(table).where(mine).values(done=True))
 
 
 def delivered(database: Database, campaign: str, as_of: date) -> set[str]:
@@ -58,11 +80,27 @@ def delivered(database: Database, campaign: str, as_of: date) -> set[str]:
         return set(connection.scalars(sa.select(DELIVERIES.c.destination).where(mine)))
 
 
-def _key(campaign: str, as_of: date, destination: str) -> sa.ColumnElement[bool]:
+def begun(database: Database, name: str, table: sa.Table = ALERT_DELIVERIES) -> dict[date, dict[str, bool]]:
+    """As-of date -> destination -> whether it got it, of every date whose delivery ever began."""
+    statement = sa.select(table.c.as_of, table.c.destination, table.c.done).where(_whose(table) == name)
+    found: dict[date, dict[str, bool]] = {}
+    with database.read() as connection:
+        for as_of, destination, done in connection.execute(statement.order_by(table.c.as_of)):
+            found.setdefault(as_of, {})[destination] = bool(done)
+    return found
+
+
+def _whose(table: sa.Table) -> sa.Column[str]:
+    return next(iter(table.c))
+
+
+def _key(
+    campaign: str, as_of: date, destination: str, table: sa.Table = DELIVERIES
+) -> sa.ColumnElement[bool]:
     return sa.and_(
-        DELIVERIES.c.campaign == campaign,
-        DELIVERIES.c.as_of == as_of,
-        DELIVERIES.c.destination == destination,
+        _whose(table) == campaign,
+        table.c.as_of == as_of,
+        table.c.destination == destination,
     )
 
 
