@@ -8,8 +8,9 @@ function. Three-valued logic is SQL's: a null is no match, `x not in (1, null)` 
 Float64: nothing wraps, whole numbers beyond 2**53 lose their last digits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import polars as pl
 import sqlglot
@@ -19,7 +20,7 @@ from sqlglot.errors import SqlglotError
 from engagement_pipeline.catalog.specs import PropertyType
 from engagement_pipeline.catalog.translation import DIALECT, ExpressionError, column_name, translate
 
-__all__ = ["Condition", "ExpressionError", "normalise", "parse"]
+__all__ = ["Comparison", "Condition", "ExpressionError", "comparisons", "normalise", "parse"]
 
 _LONGEST = 10_000
 """Characters; a longer condition is a list that belongs in a profile fact or an event property."""
@@ -52,6 +53,39 @@ def normalise(sql: str) -> str:
         return _tree(sql).sql(DIALECT, comments=False)
     except RecursionError:
         raise ExpressionError("the condition is nested too deeply; use in (…) or a segment") from None
+
+
+class Comparison(NamedTuple):
+    """A column and a word or number that a condition compares it with."""
+
+    column: str
+    value: str | float
+
+
+def comparisons(sql: str) -> Iterator[Comparison]:
+    """Every column that a condition compares with a literal, by an operator or in a list; none where the
+    condition cannot be read."""
+    try:
+        tree = _tree(sql)
+    except (ExpressionError, RecursionError):
+        return
+    for node in tree.find_all(exp.Binary, exp.In, exp.Between):
+        column, *others = node.iter_expressions()
+        if isinstance(column, exp.Literal | exp.Neg) and len(others) == 1:
+            column, others = others[0], [column]
+        if isinstance(column, exp.Column):
+            for other in others:
+                if (value := _value(other)) is not None:
+                    yield Comparison(column_name(column), value)
+
+
+def _value(node: exp.Expr) -> str | float | None:
+    if isinstance(node, exp.Neg):
+        positive = _value(node.this)
+        return -positive if isinstance(positive, int | float) else None
+    if not isinstance(node, exp.Literal):
+        return None
+    return str(node.this) if node.is_string else float(node.this)
 
 
 def _tree(sql: str) -> exp.Expr:

@@ -21,6 +21,7 @@ from engagement_pipeline.catalog import (
     lint_rules,
     lint_scales,
     lint_scores,
+    lint_values,
 )
 from engagement_pipeline.catalog.draft import Draft, read_draft
 from engagement_pipeline.catalog.issues import Issue
@@ -39,6 +40,7 @@ RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
     *lint_people.RULES,
     *lint_outcomes.RULES,
     *lint_alerts.RULES,
+    *lint_values.RULES,
 )
 
 

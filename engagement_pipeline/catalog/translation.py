@@ -76,7 +76,8 @@ class _Translation:
     def column(self, node: exp.Expr) -> _Typed:
         name = column_name(node)
         if name not in self.columns:
-            raise ExpressionError(f"unknown column '{name}'{did_you_mean(name, self.columns)}", unknown=name)
+            hint = did_you_mean(name, self.columns) or _prefixed(name, self.columns)
+            raise ExpressionError(f"unknown column '{name}'{hint}", unknown=name)
         return _Typed(self.columns[name], pl.col(name))
 
     def literal(self, node: exp.Expr) -> _Typed:
@@ -221,6 +222,14 @@ def column_name(column: exp.Expr) -> str:
     return column.sql(DIALECT)
 
 
+def _prefixed(name: str, columns: Mapping[str, PropertyType]) -> str:
+    """A hint for a name that lacks its prefix, or is meant as text."""
+    meant = [column for column in sorted(columns) if column.partition(".")[2] == name]
+    if meant:
+        return f"; did you mean '{meant[0]}'?"
+    return "" if "." in name else f"; if it is text, put it in single quotes: '{name}'"
+
+
 def _quote(node: exp.Expr) -> str:
     text = node.sql(DIALECT, comments=False)
     return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
@@ -279,6 +288,8 @@ def _first_known(parts: list[pl.Expr]) -> pl.Expr:
 def _refusal(node: exp.Expr) -> str:
     if isinstance(node, exp.Div | exp.IntDiv):
         return f"{_quote(node)} divides, which conditions do not; multiply ({_quote(node.this)[1:-1]} * 0.01)"
+    if isinstance(node, exp.ArrayOverlaps):
+        return "&& is not allowed in a condition; write and"
     if isinstance(node, exp.Anonymous) or (isinstance(node, exp.Func) and not isinstance(node, exp.Cast)):
         name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
         if name not in FUNCTIONS:

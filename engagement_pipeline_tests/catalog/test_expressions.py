@@ -141,7 +141,9 @@ def test_a_file_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     [
         ("scor.email > 1", "unknown column 'scor.email'; did you mean 'score.email'?"),
         ("score.emial > 1", "unknown column 'score.emial'; did you mean 'score.email'?"),
-        ("zzz = 1", "unknown column 'zzz'"),
+        ("zzz = 1", "unknown column 'zzz'; if it is text, put it in single quotes: 'zzz'"),
+        ("email > 1", "unknown column 'email'; did you mean 'score.email'?"),
+        ("b && b", "&& is not allowed in a condition; write and"),
         (
             "lowr(t) = 'a'",
             (

@@ -29,7 +29,7 @@ COUNTS_NO_MESSAGE = (
         ),
         (
             '{channel: email, where: "items > 1", weight: 3}',
-            ["where: unknown column 'items'"],
+            ["where: unknown column 'items'; if it is text, put it in single quotes: 'items'"],
         ),
         (
             "{event: email_opened, count: messages, implied_by: order_complete, weight: 3}",
