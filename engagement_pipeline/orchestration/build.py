@@ -7,7 +7,9 @@ import dagster as dg
 
 from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.orchestration.assets.alerts import alert_assets
 from engagement_pipeline.orchestration.assets.campaigns import campaign_assets
+from engagement_pipeline.orchestration.assets.changes import changes_asset
 from engagement_pipeline.orchestration.assets.health import health_asset
 from engagement_pipeline.orchestration.assets.ingestion import event_asset, landing_assets
 from engagement_pipeline.orchestration.assets.measures import measures_asset
@@ -66,9 +68,12 @@ def build_assets(bench: Workbench) -> list[dg.AssetsDefinition | dg.AssetSpec]:
         assets.append(health_asset(bench))
     for name, score in catalog.scores.items():
         assets += score_assets(score, bench.plans[name], bench)
+        assets.append(changes_asset(score, bench.plans[name], bench))
         if judged_by(catalog, name):
             assets += [quality_assets(score, bench), proposal_asset(score, bench)]
     assets += [segment_asset(segment, bench) for segment in catalog.segments.values()]
     for campaign in catalog.campaigns.values():
         assets += campaign_assets(campaign, bench)
+    for alert in catalog.alerts.values():
+        assets += alert_assets(alert, bench)
     return assets

@@ -36,7 +36,7 @@ from engagement_pipeline.orchestration.measured import (
 )
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage import erasures
-from engagement_pipeline.storage.deliveries import DELIVERIES
+from engagement_pipeline.storage.deliveries import ALERT_DELIVERIES, DELIVERIES
 from engagement_pipeline.storage.erasures import Rewritten
 from engagement_pipeline.storage.locks import lock
 from engagement_pipeline.storage.named import Spelling, erase_rows
@@ -121,8 +121,11 @@ def _erase(
     _deliveries_follow(bench, work)
     rows = erase_rows(bench.database, ids, _spelling(ids))
     with ExitStack() as held:
-        for name in bench.catalog.campaigns:
-            held.enter_context(lock(bench.database, f"table audiences/{name}"))
+        for table in (
+            *(f"audiences/{name}" for name in bench.catalog.campaigns),
+            *(f"alerts/{name}" for name in bench.catalog.alerts),
+        ):
+            held.enter_context(lock(bench.database, f"table {table}"))
         exports = withdraw(bench.settings.exports, ids)
     _clear_leftovers(bench, ids)
     content = {
@@ -239,17 +242,19 @@ def _held_follow(bench: Workbench) -> None:
 
 
 def _deliveries_follow(bench: Workbench, work: list[Rewritten]) -> None:
-    """A delivered audience may never change; that it lost the erased is no change."""
+    """A delivered audience or alert may never change; that it lost the erased is no change."""
+    kinds = {"audiences": (DELIVERIES, "campaign"), "alerts": (ALERT_DELIVERIES, "alert")}
     with bench.database.write() as connection:
         for each in work:
-            kind, _, campaign = each.table.partition("/")
-            if kind == "audiences":
+            kind, _, name = each.table.partition("/")
+            if kind in kinds:
+                table, whose = kinds[kind]
                 mine = sa.and_(
-                    DELIVERIES.c.campaign == campaign,
-                    DELIVERIES.c.as_of == date.fromisoformat(each.partition),
-                    DELIVERIES.c.data_version == each.was,
+                    table.c[whose] == name,
+                    table.c.as_of == date.fromisoformat(each.partition),
+                    table.c.data_version == each.was,
                 )
-                connection.execute(sa.update(DELIVERIES).where(mine).values(data_version=each.now))
+                connection.execute(sa.update(table).where(mine).values(data_version=each.now))
 
 
 # --- what lies outside of tables ----------------------------------------------------------------------

@@ -28,10 +28,11 @@ class Jobs:
     scores: UnresolvedAssetJobDefinition
     refit: UnresolvedAssetJobDefinition
     campaigns: UnresolvedAssetJobDefinition
+    alerts: UnresolvedAssetJobDefinition
 
     def all(self) -> list[UnresolvedAssetJobDefinition]:
         """Every job, for the definitions."""
-        return [self.landing, self.events, self.daily, self.scores, self.refit, self.campaigns]
+        return [self.landing, self.events, self.daily, self.scores, self.refit, self.campaigns, self.alerts]
 
 
 def build_jobs(project: Project) -> Jobs:
@@ -65,6 +66,11 @@ def build_jobs(project: Project) -> Jobs:
             "campaigns",
             tables("audiences", "deliveries"),
             description="Decide and deliver every campaign's audience as of a date.",
+        ),
+        alerts=job(
+            "alerts",
+            tables("alerts", "alert_deliveries"),
+            description="Find whose score fell as of a date, and tell of them.",
         ),
     )
 

@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from engagement_pipeline.catalog.specs import (
+    Alert,
     Campaign,
     Origin,
     Rates,
@@ -164,6 +165,22 @@ def _place(source: Source) -> dict[str, Any]:
 def segment_definition(segment: Segment) -> dict[str, Any]:
     """The segment's condition."""
     return {"where": markdown(f"```sql\n{segment.where}\n```")}
+
+
+def alert_definition(alert: Alert) -> dict[str, Any]:
+    """Whose fall is told of, and to whom."""
+    drop = alert.drop
+    far = f"{drop.score:g} of the score" if drop.bands is None else f"{drop.bands} band(s)"
+    found = {
+        "goal": alert.goal,
+        "drop": f"{far} below the best of the {drop.within} days before",
+        "cooldown": f"{alert.cooldown} days",
+        "at most": f"{alert.at_most} people a date",
+        "destinations": ", ".join(each.label for each in alert.destinations),
+    }
+    if alert.where:
+        found["where"] = alert.where
+    return found
 
 
 def campaign_definition(campaign: Campaign) -> dict[str, Any]:

@@ -20,6 +20,8 @@ REQUEST = "engagement/request"
 TRIES = 3
 """A database that was down or a machine that went away may be there at the next try; an error in the data or
 a definition will not."""
+GIVEN_UP = f"what is due failed {TRIES} times; it is tried again when what it reads changes"
+Tick = Iterator[dg.RunRequest | dg.SkipReason]
 GOING_ON = [
     # Those that wait for their turn as well, which Dagster does not count as in progress.
     dg.DagsterRunStatus.NOT_STARTED,

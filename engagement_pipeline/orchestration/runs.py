@@ -76,6 +76,8 @@ def run_all(
             done("Health of the sources", "daily", only=[HEALTH])
         if catalog.campaigns:
             done(f"Audiences as of {last}", "campaigns", last)
+        if catalog.alerts:
+            done(f"Alerts as of {last}", "alerts", last)
     for block in summary(catalog, bench.lake, bench.ledger, last):
         console.print(block)
     return runner.problems

@@ -20,21 +20,27 @@ from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.ingestion.landing import unknown_files
 from engagement_pipeline.ingestion.people import people_tables
 from engagement_pipeline.ingestion.places import Unusable
+from engagement_pipeline.orchestration.alert_sensor import score_drops_sensor
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.jobs import Jobs
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.pending import due_as_of_dates, due_campaigns, due_event_days
-from engagement_pipeline.orchestration.run_requests import TRIES, busy, requests, requests_of_days, runs_of
+from engagement_pipeline.orchestration.run_requests import (
+    GIVEN_UP,
+    Tick,
+    busy,
+    requests,
+    requests_of_days,
+    runs_of,
+)
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.objects import StoreUnreachable
 
 REQUESTS_PER_TICK = 20
 TICK_SECONDS = 20.0
 """A tick that looks through places goes no further after this long; Dagster ends one after 60 s."""
-GIVEN_UP = f"what is due failed {TRIES} times; it is tried again when what it reads changes"
-Tick = Iterator[dg.RunRequest | dg.SkipReason]
 
 
 def build_sensors(bench: Workbench, jobs: Jobs) -> list[dg.SensorDefinition]:
@@ -42,6 +48,8 @@ def build_sensors(bench: Workbench, jobs: Jobs) -> list[dg.SensorDefinition]:
     found = [_landed_files(bench, jobs), _event_days(bench, jobs), _as_of_dates(bench, jobs)]
     if any(source.upstream for source in bench.catalog.sources.values()):
         found.append(_upstream_assets(bench, jobs))
+    if bench.catalog.alerts:
+        found.append(score_drops_sensor(bench, jobs))
     return found
 
 

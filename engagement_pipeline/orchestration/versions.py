@@ -58,9 +58,12 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
     for name, campaign in catalog.campaigns.items():
         columns = plan_campaign(campaign, catalog).columns
         found[f"audiences/{name}"] = with_read(campaign_digest(campaign), columns)
-    for name, alert in catalog.alerts.items():
-        columns = {*plan_alert(alert, catalog).columns, f"score.{alert.score}"}
-        found[f"alerts/{name}"] = with_read(alert_digest(alert), columns)
+    found |= {
+        f"alerts/{name}": with_read(
+            alert_digest(alert), {*plan_alert(alert, catalog).columns, f"score.{alert.score}"}
+        )
+        for name, alert in catalog.alerts.items()
+    }
     return found
 
 

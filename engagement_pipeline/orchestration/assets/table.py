@@ -6,6 +6,7 @@ over to the I/O manager) and its spec. Not here: what any table contains; each s
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -72,7 +73,8 @@ class TableAsset:
     `invariant` raises for what a column contract cannot say, `guard` for a content (data version by
     partition) that must not be stored. `describe` turns what is about to be committed into metadata that
     people read. `current` names the SQL table that shows the newest date to other tools. `after` is called
-    once the rows are stored.
+    once the rows are stored. `alone` names a lock that is held from reading to storing: for rows that depend
+    on other partitions of the same table.
     """
 
     table: str
@@ -92,6 +94,7 @@ class TableAsset:
     describe: Callable[[pl.LazyFrame, list[date]], Mapping[str, Any]] | None = None
     current: Kind | None = None
     after: Callable[[], None] | None = None
+    alone: str | None = None
 
 
 def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
@@ -103,6 +106,11 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
     unloaded = [each.table for each in asset.reads if not each.loaded]
 
     def step(context: dg.AssetExecutionContext, **frames: pl.LazyFrame) -> Iterator[Any]:
+        # What is yielded is stored before the next is asked for.
+        with nullcontext() if asset.alone is None else lock(bench.database, asset.alone):
+            yield from work(context, frames)
+
+    def work(context: dg.AssetExecutionContext, frames: Mapping[str, pl.LazyFrame]) -> Iterator[Any]:
         days = (
             [date.fromisoformat(key) for key in context.partition_keys] if asset.partitions else asset.days()
         )
@@ -232,6 +240,7 @@ def show_current(bench: Workbench, kind: Kind, table: str, day: date) -> None:
     forget_others(bench.database, "scores", catalog.scores)
     forget_others(bench.database, "memberships", catalog.segments)
     forget_others(bench.database, "audiences", catalog.campaigns)
+    forget_others(bench.database, "alerts", catalog.alerts)
 
 
 def stored_output(spec: dg.AssetSpec) -> dg.AssetOut:
