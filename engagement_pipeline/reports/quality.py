@@ -22,7 +22,7 @@ from engagement_pipeline.core.quality import (
 )
 
 NAMES = {"days_since_last_event": "days since last event", "event_count": "event count", "rfm": "RFM"}
-HEADER = ("", "AUC", "the score is ahead by", "KS", "top tenth's lift")
+HEADER = ("", "AUC", "score ahead by", "KS", "lift")
 
 
 def named(model: str, score: str) -> str:
@@ -31,18 +31,17 @@ def named(model: str, score: str) -> str:
 
 
 def in_words(outcome: Outcome) -> str:
-    """`order_completed within 30 days`; `nothing for 28 days`."""
-    events = " or ".join(outcome.event_names) or "anything"
-    if outcome.where:
-        events += f" where {outcome.where}"
+    """`order_completed within 30 days`; `nothing on app for 28 days`."""
+    named = " or ".join(outcome.event_names)
+    channels = [outcome.channel] if isinstance(outcome.channel, str) else outcome.channel or []
+    where = (f" on {' or '.join(channels)}" if channels else "") + (
+        f" where {outcome.where}" if outcome.where else ""
+    )
     if outcome.absent:
-        return (
-            f"no {events} for {outcome.within} days"
-            if outcome.event_names
-            else f"nothing for {outcome.within} days"
-        )
-    first = "the first " if outcome.not_yet else ""
-    return f"{first}{events} within {outcome.within} days"
+        return f"{f'no {named}' if named else 'nothing'}{where} for {outcome.within} days"
+    return (
+        f"{'the first ' if outcome.not_yet else ''}{named or 'anything'}{where} within {outcome.within} days"
+    )
 
 
 def verdict(figures: pl.DataFrame) -> tuple[bool | None, str]:

@@ -73,9 +73,8 @@ def quality_block(
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(header):
-        table.add_column(
-            name, justify="right" if position else "left", style="bold" if not position else None
-        )
+        style = None if position else "bold"
+        table.add_column(name, justify="right" if position else "left", style=style, no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
