@@ -12,6 +12,7 @@ import pandera.polars as pa
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Channel, Score
+from engagement_pipeline.contracts.changes import changes
 from engagement_pipeline.contracts.quality import deciles, proposals, quality
 from engagement_pipeline.contracts.rules import rule
 from engagement_pipeline.core import frames
@@ -300,6 +301,7 @@ _KINDS: Mapping[str, Callable[[str, Catalog], Contract]] = {
     "points": _points,
     "references": _references,
     "scores": _scores,
+    "score_changes": changes,
     "segments": _segments,
     "audiences": _audiences,
     "alerts": _alerts,

@@ -326,7 +326,7 @@ DESCRIPTIONS = {
     "campaign_id": "The campaign that the source names.",
     "cause": "The rule whose points fell most between the two dates.",
     "channel": "Where it happened.",
-    "compared_with": "The earlier date from which the score fell.",
+    "compared_with": "The earlier of the two dates.",
     "content_hash": "128 bits of the SHA-256, in hexadecimal, of the event's mapped columns and declared "
     "properties; of its raw row where the source gives no event id.",
     "contributions": "Per rule with a quantity, in rule order: the quantity, what the daily cap took of it, "

@@ -35,12 +35,14 @@ def people_tables(catalog: Catalog, plan: ScorePlan) -> tuple[str, ...]:
     return ("persons", *said, *(f"scores/{name}" for name in plan.parts.scores))
 
 
-def known_rows(bench: Workbench, plan: ScorePlan, as_of: date) -> pl.DataFrame | None:
+def known_rows(
+    bench: Workbench, plan: ScorePlan, as_of: date, *, parts_as_stored: bool = False
+) -> pl.DataFrame | None:
     """`person_id`, `first_seen` and the plan's `columns` of everyone known on the date, sorted by person;
-    None for a plan that does not ask. Raises PartOutdated."""
+    None for a plan that does not ask. Raises PartOutdated, unless parts are taken as whoever stored them."""
     if not plan.reads_people:
         return None
-    for name in plan.parts.scores:
+    for name in plan.parts.scores if not parts_as_stored else ():
         check_part(bench, plan, name, as_of)
     day = as_of.isoformat()
     frames = {

@@ -21,8 +21,9 @@ from engagement_pipeline.ingestion.coverage import Deliveries
 from engagement_pipeline.orchestration.assets.people import consent_reads, people_inputs
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
-from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES, covered, event_sources
-from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, points_tables, reads_from
+from engagement_pipeline.orchestration.inputs import versions_on, window_inputs
+from engagement_pipeline.orchestration.measured import covered, event_sources
+from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, points_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import SHOWN_AS, current
 from engagement_pipeline.storage.deliveries import delivered
@@ -142,10 +143,10 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
             points, scores = f"points/{plan.name}", f"scores/{plan.name}"
             if (plan.name, day) not in unmeasured and _begun(stored(points), day, newest):
                 parts = [f"scores/{name}" for name in plan.parts.scores]
-                versions = _window(bench, stored, plan, day) | _versions(parts, day, stored)
+                versions = window_inputs(bench, stored, plan, day) | versions_on(parts, day, stored)
                 versions |= held(day, *points_tables(bench, plan))
                 _add(due, points, day, versions, stored, needs=parts)
-            versions = _versions([points], day, stored) | people(day, asked_of(plan))
+            versions = versions_on([points], day, stored) | people(day, asked_of(plan))
             versions |= _yesterday(plan, day, stored)
             _add(due, scores, day, versions, stored, needs=[points])
             if scores not in due and deliveries and _misjudged(bench, deliveries, plan, day, stored(scores)):
@@ -153,7 +154,7 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
         for name, columns in wheres.items():  # a segment stands after those it names
             segment, tables = f"segments/{name}", _tables(columns)
             if tables or _begun(stored(segment), day, newest):
-                versions = _versions(tables, day, stored) | people(day, columns)
+                versions = versions_on(tables, day, stored) | people(day, columns)
                 _add(due, segment, day, versions, stored, needs=tables)
         tables = [*(f"scores/{name}" for name in bench.plans), *(f"segments/{name}" for name in wheres)]
         due = {table: {} for table in tables if _unshown(bench, table, day, stored)} | due
@@ -190,10 +191,10 @@ def due_campaigns(bench: Workbench, yesterday: date, outdated: Mapping[date, Out
         if not shown and all(
             key in stored(table) and table not in outdated.get(newest, {}) for table in tables
         ):
-            due[audience] = _versions(tables, newest, stored)
+            due[audience] = versions_on(tables, newest, stored)
         missing = {each.path for each in campaign.destinations} - done
         if missing and (made or audience in due):
-            due[delivery] = _versions([audience], newest, stored)
+            due[delivery] = versions_on([audience], newest, stored)
     return due
 
 
@@ -257,19 +258,6 @@ def _unshown(bench: Workbench, table: str, day: date, stored: Stored) -> bool:
     return shown.version != stored(table)[key].delta_version
 
 
-def _window(bench: Workbench, stored: Stored, plan: ScorePlan, day: date) -> dict[str, int]:
-    """The newest version of the measures that a score reads; none of one that adds up others."""
-    if not plan.rules:
-        return {}
-    first = reads_from(bench, [plan], day)
-    days = [(first + timedelta(days=age)).isoformat() for age in range((day - first).days + 1)]
-    tables = (MEASURES, MESSAGES) if plan.message_measures else (MEASURES,)
-    versions = {
-        table: [stored(table)[key].delta_version for key in days if key in stored(table)] for table in tables
-    }
-    return {table: max(found) for table, found in versions.items() if found}
-
-
 def _yesterday(plan: ScorePlan, day: date, stored: Stored) -> dict[str, int]:
     """The scores of the day before, on whose bands those of a score with hysteresis stand."""
     if plan.hysteresis is None:
@@ -279,11 +267,6 @@ def _yesterday(plan: ScorePlan, day: date, stored: Stored) -> dict[str, int]:
     if before is None or (own is not None and own.delta_version == before.delta_version):
         return {}  # made by one run, one upon the other
     return {table: before.delta_version}
-
-
-def _versions(tables: Iterable[str], day: date, stored: Stored) -> dict[str, int]:
-    key = day.isoformat()
-    return {table: stored(table)[key].delta_version for table in tables if key in stored(table)}
 
 
 def _add(

@@ -94,16 +94,24 @@ def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified 
 
 
 def window_rows(
-    bench: Workbench, plans: Sequence[ScorePlan], as_of: date, *, allow_missing: bool = False
+    bench: Workbench,
+    plans: Sequence[ScorePlan],
+    as_of: date,
+    *,
+    allow_missing: bool = False,
+    ids_on: date | None = None,
 ) -> pl.LazyFrame:
-    """`frames.DAILY_MEASURES` of the longest window of the plans, by person as known on the date: with
-    `message_rows` the one way from what is stored to points. What they read is named in `window_tables`."""
+    """`frames.DAILY_MEASURES` of the longest window of the plans, by person as known on the date (or, to find
+    out what that changed, on another one, `ids_on`): with `message_rows` the one way from what is stored to
+    points. What they read is named in `window_tables`."""
     rows = bench.lake.scan(MEASURES, _days(bench, plans, as_of), allow_missing=allow_missing)
     needed = sorted({measure for plan in plans for measure in plan.measures})
-    return stitched(rows, stored_aliases(bench), as_of, needed)
+    return stitched(rows, stored_aliases(bench), ids_on or as_of, needed)
 
 
-def message_rows(bench: Workbench, plans: Sequence[ScorePlan], as_of: date) -> pl.LazyFrame | None:
+def message_rows(
+    bench: Workbench, plans: Sequence[ScorePlan], as_of: date, *, ids_on: date | None = None
+) -> pl.LazyFrame | None:
     """`frames.DAILY_MESSAGES` of the same window, by person as known on the date; None where no plan counts
     messages. Days that are missing are left out: `check_coverage` knows them."""
     if not (needed := sorted({measure for plan in plans for measure in plan.message_measures})):
@@ -111,7 +119,7 @@ def message_rows(bench: Workbench, plans: Sequence[ScorePlan], as_of: date) -> p
     if not bench.lake.exists(MESSAGES):
         return DAILY_MESSAGES.to_frame().lazy()
     rows = bench.lake.scan(MESSAGES, _days(bench, plans, as_of), allow_missing=True)
-    return stitched_messages(rows, stored_aliases(bench), as_of, needed)
+    return stitched_messages(rows, stored_aliases(bench), ids_on or as_of, needed)
 
 
 def _days(bench: Workbench, plans: Sequence[ScorePlan], as_of: date) -> list[str]:
@@ -175,10 +183,13 @@ def asked_of(plan: ScorePlan) -> frozenset[str]:
     return frozenset() if plan.applies_to is None else plan.applies_to.columns
 
 
-def check_coverage(coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date) -> None:
-    """Raises MeasuresMissing unless every measure of the plan was computed for every day on which it counts
-    and that lies in the project. A day without rows means nobody did anything only when it was computed."""
-    wanted = days_wanted([(plan, as_of)], start)
+def check_coverage(
+    coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date, until: date | None = None
+) -> None:
+    """Raises MeasuresMissing unless every measure of the plan was computed for every day (up to `until`) on
+    which it counts and that lies in the project. A day without rows means nobody did anything only when it
+    was computed."""
+    wanted = days_wanted([(plan, as_of)], start).filter(pl.col("event_date") <= (until or as_of))
     missing = wanted.join(coverage, on=["event_date", "measure"], how="anti").sort("event_date").collect()
     if not missing.is_empty():
         days: Sequence[date] = missing["event_date"].unique(maintain_order=True).to_list()

@@ -61,6 +61,14 @@ class Workbench:
         return SharedWindows()
 
     @cached_property
+    def _between(self) -> dict[tuple[bool, ...], SharedWindows]:
+        return {}
+
+    def shared_between(self, *which: bool) -> SharedWindows:
+        """What the changes of several scores between two dates have in common, for each link of theirs."""
+        return self._between.setdefault(which, SharedWindows())
+
+    @cached_property
     def totals(self) -> SharedTotals:
         """What scores of one run have in common of everybody together."""
         return SharedTotals()
