@@ -3,16 +3,23 @@
 Here: splitting the work so that it fits in memory. Not here: the work (`core`).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 
+from engagement_pipeline.core.changing import changing
 from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES
 from engagement_pipeline.core.measures import Measure, daily_measures, daily_messages
 from engagement_pipeline.core.plan import ScorePlan
-from engagement_pipeline.engines.window import Window, added_up, with_people
+from engagement_pipeline.engines.span import People, Stretch, windows
+from engagement_pipeline.engines.window import Window, added_up, read, with_people
 
 KEY_WEIGHT = 10
 """A person's points with their contributions need about as much memory as ten rows of measures. Counting only
@@ -64,20 +71,64 @@ class LocalEngine:
         """What the plans' points are made of, read and added up once for all of them; a part per range of
         person ids, ascending."""
         first = as_of - timedelta(days=max(plan.window for plan in plans) - 1)
+        inside = self._inside(daily, plans, first, as_of, messages)
+        for rows, said, *earlier in self._split_all(inside, "person_id"):
+            yield added_up(pl.concat([rows, *map(_first_days, earlier)]), plans, as_of, said)
+
+    def dates(
+        self,
+        daily: pl.LazyFrame,
+        plans: Sequence[ScorePlan],
+        days: Sequence[date],
+        messages: pl.LazyFrame | None,
+        aliases: pl.LazyFrame,
+    ) -> Iterator[tuple[date, Iterable[Window]]]:
+        """What the plans' points of each of the dates are made of, in the order of dates; read once, bucket
+        by bucket. With several buckets the windows wait on disk, for a bucket is done before the next."""
+        ordered = sorted(set(days))
+        longest = max(plan.window for plan in plans)
+        first, last = ordered[0] - timedelta(days=longest - 1), ordered[-1]
+        rows, said, *earlier = self._inside(daily, plans, first, last, messages)
+        daily = pl.concat([rows, *map(_first_days, earlier)])
+        stretch = Stretch(daily, said, changing(aliases, ordered))
+        buckets = [People(*each) for each in self._edges([rows, said, *earlier], "person_id")]
+        if len(buckets) == 1:
+            for window in windows(stretch, plans, ordered, buckets[0]):
+                yield window.as_of, [window]
+            return
+        with TemporaryDirectory(prefix="engagement-windows-") as folder:
+            for number, bucket in enumerate(buckets):
+                for window in windows(stretch, plans, ordered, bucket):
+                    window.write(Path(folder) / f"{window.as_of} {number}")
+            for day in ordered:
+                kept = [Path(folder) / f"{day} {number}" for number in range(len(buckets))]
+                yield day, (read(each, day) for each in kept)
+                for each in kept:
+                    rmtree(each)
+
+    def _inside(
+        self,
+        daily: pl.LazyFrame,
+        plans: Sequence[ScorePlan],
+        first: date,
+        last: date,
+        messages: pl.LazyFrame | None,
+    ) -> list[pl.LazyFrame]:
+        """What the plans read of measures and messages within these days; where a first time counts, what is
+        known of it from before, too."""
         needed = sorted({measure for plan in plans for measure in plan.measures})
         history = sorted({measure for plan in plans for measure in plan.history})
         inside = [
             frame.filter(
                 pl.col("measure").is_in(needed),
-                pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)),
+                pl.col("event_date").is_between(pl.lit(first), pl.lit(last)),
             )
             for frame in (daily, DAILY_MESSAGES.to_frame().lazy() if messages is None else messages)
         ]
         if history:
             before = pl.col("event_date") < pl.lit(first)
             inside.append(daily.filter(pl.col("measure").is_in(history), before))
-        for rows, said, *earlier in self._split_all(inside, "person_id"):
-            yield added_up(pl.concat([rows, *map(_first_days, earlier)]), plans, as_of, said)
+        return inside
 
     def _split(self, frame: pl.LazyFrame, key: str) -> Iterator[pl.LazyFrame]:
         """The frame in at most as many ranges of the key as there are buckets, each about as heavy."""
@@ -86,23 +137,22 @@ class LocalEngine:
 
     def _split_all(self, frames: list[pl.LazyFrame], key: str) -> Iterator[list[pl.LazyFrame]]:
         """Frames cut at the same places."""
+        for after, last in self._edges(frames, key):
+            within = [pl.col(key) > pl.lit(after)] if after is not None else []
+            within += [pl.col(key) <= pl.lit(last)] if last is not None else []
+            yield [frame.filter(*within) for frame in frames] if within else frames
+
+    def _edges(self, frames: list[pl.LazyFrame], key: str) -> list[tuple[Any, Any]]:
+        """After which key each range begins, and its last one; the outermost have none."""
         if self.buckets == 1:
-            yield frames
-            return
+            return [(None, None)]
         weight = pl.len().cast(pl.Int64) + KEY_WEIGHT
         rows = pl.concat([frame.select(key) for frame in frames])
         keys = rows.group_by(key).agg(weight=weight).sort(key).collect(engine="streaming")
         before = pl.col("weight").cum_sum() - pl.col("weight")
-        ranges = (
-            keys.group_by(before * self.buckets // pl.col("weight").sum(), maintain_order=True)
-            .agg(pl.col(key).first().alias("first"), pl.col(key).last().alias("last"))
-            .select("first", "last")
-        )
-        if ranges.is_empty():
-            yield frames
-        for first, last in ranges.iter_rows():
-            within = pl.col(key).is_between(pl.lit(first), pl.lit(last))
-            yield [frame.filter(within) for frame in frames]
+        ranges = keys.group_by(before * self.buckets // pl.col("weight").sum(), maintain_order=True)
+        ends = [None, *ranges.agg(pl.col(key).last())[key][:-1], None]
+        return list(pairwise(ends))
 
 
 def _first_days(earlier: pl.LazyFrame) -> pl.LazyFrame:

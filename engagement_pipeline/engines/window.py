@@ -83,38 +83,37 @@ def added_up(
     counts them. Both hold the plans' measures alone."""
     needed = frozenset[str]().union(*(plan.measures for plan in plans))
     told = frozenset[str]().union(*(plan.message_measures for plan in plans))
-    frames = [_read(daily, needed - told, pl.col("quantity"))]
+    frames = [read_rows(daily, needed - told, "quantity")]
     if told:
-        frames.append(_read(daily if messages is None else messages, told, pl.col("message_id")))
+        frames.append(read_rows(daily if messages is None else messages, told, "message_id"))
     # People as numbers: with ten scores half of the time of people as text.
     people, places = numbered([frame["person_id"] for frame in frames])
     frames = [
         frame.with_columns(place.alias("person_id")) for frame, place in zip(frames, places, strict=True)
     ]
-    by_measure = {measure: rows for frame in frames for measure, rows in _by_measure(frame).items()}
-    for measure in needed - by_measure.keys():
-        by_measure[measure] = frames[-1 if measure in told else 0].clear()
+    each = {measure: rows for frame in frames for measure, rows in by_measure(frame).items()}
+    for measure in needed - each.keys():
+        each[measure] = frames[-1 if measure in told else 0].clear()
     found = sums(
-        {measure: frame.lazy() for measure, frame in by_measure.items()},
+        {measure: frame.lazy() for measure, frame in each.items()},
         [rule for plan in plans for rule in plan.rules],
         as_of,
-        {
-            measure: frame.height if measure in told else _largest(frame["quantity"])
-            for measure, frame in by_measure.items()
-        },
+        {measure: largest(frame) for measure, frame in each.items()},
     )
     # A score's contributions are put in the order of people in half of the time where sums are in it already.
     ordered = pl.collect_all([frame.sort("person_id") for frame in found.values()])
     return Window(as_of, people, dict(zip(found, ordered, strict=True)))
 
 
-def _read(rows: pl.LazyFrame, measures: frozenset[str], *more: pl.Expr) -> pl.DataFrame:
+def read_rows(rows: pl.LazyFrame, measures: frozenset[str], column: str) -> pl.DataFrame:
+    """Stored rows of these measures alone: `event_date`, `person_id`, `measure` as an Enum, and `quantity` or
+    `message_id`."""
     return rows.select(
-        "event_date", "person_id", pl.col("measure").cast(pl.Enum(sorted(measures))), *more
+        "event_date", "person_id", pl.col("measure").cast(pl.Enum(sorted(measures))), column
     ).collect()
 
 
-def _by_measure(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def by_measure(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Measure -> its rows, without copying them where they stand together."""
     runs = rows["measure"].rle().struct.unnest()
     if runs.height > RUNS:
@@ -128,8 +127,11 @@ def _by_measure(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {measure: pl.concat(parts, rechunk=False) for measure, parts in slices.items()}
 
 
-def _largest(quantity: pl.Series) -> int:
-    low, high = quantity.min(), quantity.max()
+def largest(rows: pl.DataFrame) -> int:
+    """A bound on the size of a day's quantity of a measure: of messages nobody has more than there are."""
+    if "quantity" not in rows.columns:
+        return rows.height
+    low, high = rows["quantity"].min(), rows["quantity"].max()
     return max(abs(int(low or 0)), abs(int(high or 0)))  # type: ignore[arg-type]
 
 

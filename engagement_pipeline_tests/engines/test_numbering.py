@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_pipeline.engines.numbering import AT_ONCE, numbered
@@ -20,6 +20,7 @@ def check(given: Sequence[Sequence[str]]) -> None:
         assert people.gather(place).to_list() == each.to_list()
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text(max_size=20), max_size=30), min_size=1, max_size=3))
 def test_everyone_is_found_at_their_place(given: list[list[str]]) -> None:
     check(given)
