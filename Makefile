@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --constraint deploy/constraints.txt
-export DAGSTER_HOME := $(CURDIR)/.engagement/dagster
+# Beside the lake, so that each project has a history of its own.
+LAKE := $(if $(findstring ://,$(ENGAGEMENT_LAKE)),,$(ENGAGEMENT_LAKE))
+export DAGSTER_HOME ?= $(abspath $(dir $(or $(LAKE:%/=%),.engagement/lake))dagster)
 export DAGSTER_DISABLE_TELEMETRY := 1
 
 .PHONY: demo test test-slow ui bench fuzz format clean

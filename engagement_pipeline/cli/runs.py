@@ -36,7 +36,7 @@ def run(
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="The last day whose events count; else the last with events."
+            formats=["%Y-%m-%d"], help="The last day whose events count; else the last with events, or the project's end_date."
         ),
     ] = None,
     refit: Annotated[

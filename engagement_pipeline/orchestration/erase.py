@@ -44,7 +44,7 @@ class Erase:
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self.bench = Workbench(catalog, settings)
-        os.environ.setdefault("DAGSTER_HOME", str(dagster_home()))
+        os.environ.setdefault("DAGSTER_HOME", str(dagster_home(settings)))
 
     def later(self, people: Iterable[str]) -> str:
         """Puts people on the list; gives the requests' ids in words."""

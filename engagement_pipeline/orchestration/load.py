@@ -58,7 +58,7 @@ def load(
     definitions = build_definitions(catalog, settings)
     with (
         lock(bench.database, "first load", wait=WAIT_SECONDS),
-        Runner(definitions, catalog.project, console) as runner,
+        Runner(definitions, catalog.project, settings, console) as runner,
     ):
         work = _Load(bench, definitions, runner)
         work.clear_away()

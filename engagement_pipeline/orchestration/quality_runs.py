@@ -60,7 +60,7 @@ def judge_all(catalog: Catalog, settings: Settings, console: Console) -> list[st
 
 def _run(catalog: Catalog, settings: Settings, console: Console, scores: Sequence[str]) -> list[str]:
     tables = [f"{kind}/{name}" for name in scores for kind in (QUALITY_OF, DECILES_OF)]
-    with Runner(build_definitions(catalog, settings), catalog.project, console) as runner:
+    with Runner(build_definitions(catalog, settings), catalog.project, settings, console) as runner:
         runner.run(
             f"Judge {len(scores)} score{'' if len(scores) == 1 else 's'} by what came after",
             "quality",

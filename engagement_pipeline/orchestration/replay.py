@@ -47,7 +47,7 @@ def replay_source(
     bench = Workbench(catalog, settings)
     before = _rejected(bench, source)
     config = {"replay": True, "dates": "" if dates is None else f"{dates[0]}..{dates[1]}"}
-    with Runner(build_definitions(catalog, settings), catalog.project, console) as runner:
+    with Runner(build_definitions(catalog, settings), catalog.project, settings, console) as runner:
         of_people = people_tables(catalog.sources[source])
         tables = [f"{kind}/{source}" for kind in ("landed", "rejected", *of_people)]
         runner.run(
@@ -76,7 +76,7 @@ def restate(catalog: Catalog, settings: Settings, console: Console, dates: tuple
         raise NothingToRestate(
             f"no date from {dates[0]} to {dates[1]} was ever scored; `engagement run --as-of` scores one"
         )
-    with Runner(build_definitions(catalog, settings), catalog.project, console) as runner:
+    with Runner(build_definitions(catalog, settings), catalog.project, settings, console) as runner:
         for day in scored:
             runner.run(f"Scores and segments as of {day}", "as_of_dates", day)
     return runner.problems

@@ -27,7 +27,7 @@ from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.standing import frozen, lacks_reference
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.summary import summary
-from engagement_pipeline.storage.settings import Settings
+from engagement_pipeline.storage.settings import Settings, is_remote
 
 INSTANCE = files("engagement_pipeline.orchestration") / "dagster.yaml"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -61,7 +61,7 @@ def run_all(
     """
     bench = Workbench(catalog, settings)
     definitions = build_definitions(catalog, settings)
-    with Runner(definitions, catalog.project, console) as runner:
+    with Runner(definitions, catalog.project, settings, console) as runner:
         done = runner.run
         done("Land files", "landing")
         first, last = catalog.project.start_date, checked_day(bench, as_of)
@@ -86,13 +86,16 @@ def run_all(
 class Runner:
     """Runs jobs one after the other on the persistent instance, with a bar for each; a context manager."""
 
-    def __init__(self, definitions: dg.Definitions, project: Project, console: Console) -> None:
+    def __init__(
+        self, definitions: dg.Definitions, project: Project, settings: Settings, console: Console
+    ) -> None:
         self._definitions, self._project, self._console = definitions, project, console
+        self._settings = settings
         self.problems: list[str] = []
         """What failed, in words."""
 
     def __enter__(self) -> "Runner":
-        os.environ.setdefault("DAGSTER_HOME", str(dagster_home()))
+        os.environ.setdefault("DAGSTER_HOME", str(dagster_home(self._settings)))
         self._open = ExitStack()
         self.progress = self._open.enter_context(_progress(self._console))
         self.instance = self._open.enter_context(dg.DagsterInstance.get())
@@ -158,7 +161,7 @@ def scored_tables(bench: Workbench, as_of: date, refit: bool) -> list[str]:
         if frozen(plan) and (refit or lacks_reference(bench, plan, as_of))
     ]
     return [
-        *(f"{kind}/{name}" for kind in ("points", "scores") for name in catalog.scores),
+        *(f"{kind}/{name}" for kind in ("points", "scores", "score_changes") for name in catalog.scores),
         *(f"references/{name}" for name in fitted),
         *(f"segments/{name}" for name in catalog.segments),
         HEALTH,
@@ -181,9 +184,11 @@ def last_day(bench: Workbench) -> date:
     return max(touched)
 
 
-def dagster_home() -> Path:
-    """A persistent instance, so that the runs show in the UI afterwards."""
-    home = Path(".engagement/dagster").absolute()
+def dagster_home(settings: Settings) -> Path:
+    """A persistent instance beside the lake, so that the runs show in the UI afterwards, and those of one
+    project never among those of another."""
+    beside = Path(".engagement/lake") if is_remote(settings.lake) else Path(settings.lake)
+    home = beside.absolute().with_name("dagster")
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():

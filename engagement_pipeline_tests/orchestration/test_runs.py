@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from engagement_pipeline.orchestration.runs import DateOutside, NothingToScore, run_all, scored_tables
+from engagement_pipeline.orchestration.runs import (
+    DateOutside,
+    NothingToScore,
+    dagster_home,
+    run_all,
+    scored_tables,
+)
+from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PEOPLE, Scenario
 
 
@@ -81,3 +88,13 @@ def test_without_files_the_remedy_is_said(project: Scenario, home: Path) -> None
         file.unlink()
     with pytest.raises(NothingToScore, match="put files below"):
         run_all(empty, project.settings, Console(file=io.StringIO()))
+
+
+def test_every_project_has_its_own_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    homes = [
+        dagster_home(Settings.from_env({"ENGAGEMENT_LAKE": lake, "ENGAGEMENT_DATABASE_URL": "sqlite://"}))
+        for lake in ("", "mine/lake", "s3://bucket/lake")
+    ]
+    assert homes == [tmp_path / folder / "dagster" for folder in (".engagement", "mine", ".engagement")]
+    assert all((home / "dagster.yaml").exists() for home in homes)
