@@ -94,7 +94,9 @@ def decomposed(
 def moved(changes: pl.LazyFrame) -> pl.LazyFrame:
     """The rows of `frames.CHANGES` of people for whom anything is other than it was."""
     parts = [pl.col(f"points_{cause}") != 0 for cause in CAUSES if cause != "reference"]
-    said = [pl.col(f"{each}_before").ne_missing(f"{each}_after") for each in ("state", "band", "score")]
+    said = [
+        pl.col(f"{each}_before").ne_missing(pl.col(f"{each}_after")) for each in ("state", "band", "score")
+    ]
     return changes.filter(pl.any_horizontal(*parts, *said))
 
 

@@ -54,12 +54,12 @@ def build_jobs(project: Project) -> Jobs:
         ),
         scores=job(
             "as_of_dates",
-            tables("points", "scores", "segments") | health,
+            tables("points", "scores", "score_changes", "segments") | health,
             description="Scores and segments as of a date, against the references in force.",
         ),
         refit=job(
             "refit",
-            tables("points", "references", "scores", "segments") | health,
+            tables("points", "references", "scores", "score_changes", "segments") | health,
             description="As `as_of_dates`, with every reference fitted anew on the newest points in between.",
         ),
         campaigns=job(

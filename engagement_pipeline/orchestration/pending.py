@@ -151,6 +151,7 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
             _add(due, scores, day, versions, stored, needs=[points])
             if scores not in due and deliveries and _misjudged(bench, deliveries, plan, day, stored(scores)):
                 due[scores] = versions
+            _add_changes(due, plan.name, day, newest, stored)
         for name, columns in wheres.items():  # a segment stands after those it names
             segment, tables = f"segments/{name}", _tables(columns)
             if tables or _begun(stored(segment), day, newest):
@@ -267,6 +268,16 @@ def _yesterday(plan: ScorePlan, day: date, stored: Stored) -> dict[str, int]:
     if before is None or (own is not None and own.delta_version == before.delta_version):
         return {}  # made by one run, one upon the other
     return {table: before.delta_version}
+
+
+def _add_changes(due: Outdated, score: str, day: date, newest: date, stored: Stored) -> None:
+    """Changes compare a day's points and scores with those of the day before."""
+    table, read = f"score_changes/{score}", [f"points/{score}", f"scores/{score}"]
+    if not _begun(stored(table), day, newest):
+        return
+    before, now = (versions_on(read, each, stored) for each in (day - timedelta(days=1), day))
+    versions = now | {name: max(version, now[name]) for name, version in before.items() if name in now}
+    _add(due, table, day, versions, stored, needs=read)
 
 
 def _add(
