@@ -198,7 +198,8 @@ def why(before: pl.LazyFrame, after: pl.LazyFrame, people: Sequence[str]) -> pl.
     lost = reasons(before, after, people).filter(pl.col("change") < 0)
     first = lost.sort("person_id", "change", "rule").unique("person_id", keep="first", maintain_order=True)
     one, other = (
-        pl.col(side).round(1).cast(pl.String).str.strip_suffix(".0") for side in ("before", "after")
+        pl.col(side).round(1, mode="half_away_from_zero").cast(pl.String).str.strip_suffix(".0")
+        for side in ("before", "after")
     )
     return first.select(
         "person_id", cause="rule", why=pl.format("{}: {} to {} points", pl.col("rule"), one, other)
