@@ -16,9 +16,7 @@ def demo(
     dataset: Annotated[
         str, typer.Option(help="example (made-up sample data), or recorded: complete-journey, ds365.")
     ] = "example",
-    path: Annotated[
-        Path | None, typer.Option(help="The folder with the recorded data's files.")
-    ] = None,
+    path: Annotated[Path | None, typer.Option(help="The folder with the recorded data's files.")] = None,
 ) -> None:
     """Land a dataset, materialize every asset through Dagster and show what came of it. Safe to run again."""
     from engagement_pipeline.orchestration.demo import run_demo
@@ -36,7 +34,8 @@ def run(
     as_of: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="The last day whose events count; else the last with events, or the project's end_date."
+            formats=["%Y-%m-%d"],
+            help="The last day whose events count; else the project's end_date, or the last with events.",
         ),
     ] = None,
     refit: Annotated[

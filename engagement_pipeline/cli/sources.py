@@ -34,13 +34,13 @@ def try_source(
     """Show what a source would make of a file, and what it would reject and why. Nothing is stored."""
     from engagement_pipeline.ingestion.readers import UnreadableFile
     from engagement_pipeline.orchestration.clock import now
-    from engagement_pipeline.reports.tryout import UnknownSource, preset_alone, try_file
+    from engagement_pipeline.reports.tryout import UnknownSource, catalog_of, preset_alone, try_file
     from engagement_pipeline.reports.tryout_text import shown as as_text
 
     if (source is None) == (preset is None):
         fail("say --source NAME for a source of the catalog, or --preset NAME for a provider's preset")
     try:
-        known = load_catalog(catalog or catalog_folder()) if preset is None else preset_alone(preset)
+        known = preset_alone(preset) if preset else catalog_of(catalog or catalog_folder(), source or "")
         found = try_file(file, source or preset or "", known, now(), shown, limit or None)
     except (CatalogError, UnknownSource, UnreadableFile) as error:
         fail(str(error))

@@ -44,7 +44,8 @@ def erase(
             left = list(receipt.content["traces"])
             out.print(command.in_words(receipt, as_json=as_json))
     if left:
-        fail("\n".join(f"trace: {each}" for each in left))
+        listed = "\n".join(f"trace: {each}" for each in left)
+        fail(f"{listed}\n{len(left)} traces are left")
     if not as_json:
         out.print("no trace", style="green")
 

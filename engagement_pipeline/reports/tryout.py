@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
-from engagement_pipeline.catalog.issues import did_you_mean
+from engagement_pipeline.catalog.draft import read_draft
+from engagement_pipeline.catalog.issues import CatalogError, did_you_mean
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.catalog.presets import preset_names
 from engagement_pipeline.catalog.specs import Catalog, Source
@@ -69,6 +70,8 @@ class Tryout:
     absent: list[str] = field(default_factory=list)
     """Paths of the mapping at which nothing was ever found, with the field that reads them; of several for
     one field all, where none has anything."""
+    hint: str | None = None
+    """What to change in the source, where that is plain."""
 
     @property
     def events(self) -> int:
@@ -94,6 +97,7 @@ class Tryout:
                 "first_event_at": self.first,
                 "last_event_at": self.last,
                 "paths_never_found": self.absent,
+                "hint": self.hint,
                 "first_events": self.event_rows,
                 "first_profiles": self.profile_rows,
                 "first_identities": self.identity_rows,
@@ -123,6 +127,25 @@ def preset_alone(name: str) -> Catalog:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
         return load_catalog(Path(folder))
+
+
+def catalog_of(folder: Path, source: str) -> Catalog:
+    """The catalog, or what the source needs of it where only other definitions have mistakes.
+
+    Raises CatalogError.
+    """
+    try:
+        return load_catalog(folder)
+    except CatalogError:
+        own = [each.document.file for each in read_draft(folder).sources if each.name == source]
+        if not own:
+            raise
+        with TemporaryDirectory() as alone:
+            for file in ("project.yaml", "events.yaml", *own):
+                if (folder / file).exists():
+                    (Path(alone) / file).parent.mkdir(exist_ok=True)
+                    (Path(alone) / file).write_bytes((folder / file).read_bytes())
+            return load_catalog(Path(alone))
 
 
 def try_file(
@@ -168,6 +191,12 @@ def try_file(
         for paths, name in named_paths(source).items()
         if read.issuperset(paths) and not present.intersection(paths)
     ]
+    if (
+        source.format == "jsonl"
+        and found.rows
+        and found.rules.get("malformed_row", Rule()).rows == found.rows
+    ):
+        found.hint = "No line is a JSON object by itself. Is the file one JSON document? Then: format: json"
     return found
 
 

@@ -41,6 +41,8 @@ def _parts(found: Tryout) -> Iterator[RenderableType]:
     if found.rules:
         yield Text("\nRejected", style="bold")
         yield from _rejected(found)
+    if found.hint:
+        yield Text(f"\n{found.hint}", style="yellow")
     if found.absent:
         yield Text("\nNothing was ever found at", style="bold")
         yield from (Text(f"  {each}", style="yellow") for each in found.absent)

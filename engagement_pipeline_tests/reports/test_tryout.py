@@ -158,3 +158,18 @@ def test_the_file_is_called_as_it_will_be_once_landed(shop: Path) -> None:
     (shop / "rows.jsonl").rename(shop / "shop/rows.jsonl")
     found = json.loads(run(shop, "--json", file="shop/rows.jsonl")[1])
     assert {event["session_id"] for event in found["first_events"]} == {"shop/rows.jsonl"}
+
+
+def test_a_mistake_in_another_definition_stops_no_tryout(shop: Path) -> None:
+    other = shop / "catalog/sources/other.yaml"
+    other.write_text("source: other\nonwer: team:data\n")
+    assert run(shop)[0] == 0
+    own = shop / "catalog/sources/shop.yaml"
+    own.write_text(own.read_text().replace("format: jsonl", "format: jsonk"))
+    code, said = run(shop)
+    assert (code, "sources/shop.yaml:4" in said, "other.yaml" in said) == (1, True, False)
+
+
+def test_a_document_that_is_read_as_lines_gets_a_hint(shop: Path) -> None:
+    (shop / "rows.jsonl").write_text(json.dumps(ROWS, indent=2))
+    assert "format: json" in run(shop)[1]
