@@ -47,7 +47,8 @@ from engagement_pipeline.storage.traces import Search, in_database, in_folder
 
 Elsewhere = Callable[[Search], Iterable[str]]
 RAW = ("landed", "rejected", "conflicts")
-WITHOUT_PEOPLE = ("project", COVERAGE, "references", "held")
+JUDGED = ("score_quality", "score_deciles", "weight_proposal")
+WITHOUT_PEOPLE = ("project", COVERAGE, "references", "held", *JUDGED)
 INTAKE_WAIT = 3600.0
 """Seconds to wait for a landing that began before the tombstones stood."""
 
