@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from engagement_pipeline.core.frames import POINT
+from engagement_pipeline.core.frames import CAUSES, POINT
+from engagement_pipeline.reports.changes import ExplainedChange
 from engagement_pipeline.reports.explanations import Explanation
 
 _POINTS = ("points", "gross", "decay_loss", "cap_loss", "group_loss", "changed_since")
@@ -32,6 +33,39 @@ def as_text(found: Explanation) -> str:
         "scores": scores,
     }
     return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def change_as_text(found: ExplainedChange) -> str:
+    """The change of every score, with its parts by cause."""
+    scores = [_change(row, found.rules) for row in found.changes.iter_rows(named=True)]
+    data = {
+        "person_id": found.person_id,
+        "asked": found.asked,
+        "as_of": found.as_of.isoformat(),
+        "since": found.since.isoformat(),
+        "scores": scores,
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _change(row: dict[str, Any], rules: pl.DataFrame) -> dict[str, Any]:
+    def of(what: str) -> dict[str, Any]:
+        parts = {cause: row.get(f"{what}_{cause}") for cause in CAUSES}
+        ends = {each: row[f"{what}_{each}"] for each in ("before", "after", "change")}
+        return {
+            **{name: None if value is None else value / POINT for name, value in ends.items()},
+            "by_cause": {name: value / POINT for name, value in parts.items() if value is not None},
+        }
+
+    sides = ("definition", "reference", "state", "band")
+    return {
+        "name": row["name"],
+        "points": of("points"),
+        "score": of("score"),
+        **{f"{what}_{side}": row[f"{what}_{side}"] for what in sides for side in ("before", "after")},
+        "says": row["says"],
+        "rules": _rows(rules, row["name"]),
+    }
 
 
 def _rows(frame: pl.DataFrame, name: str) -> list[dict[str, Any]]:

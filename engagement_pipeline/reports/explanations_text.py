@@ -105,11 +105,11 @@ def _ledger(score: dict[str, Any], rules: pl.DataFrame) -> Table:
         if losses:
             cells.append(in_points(row["gross"]))
         cells += [in_points(-row[name]) if row[name] else "" for name in losses]
-        table.add_row(*cells, _signed(row["points"]))
+        table.add_row(*cells, signed(row["points"]))
     if score["changed_since"]:
         blank = [""] * (len(table.columns) - 2)
         late = Text("changed since it was stored", style="gold3")
-        table.add_row(late, *blank, _signed(score["changed_since"]))
+        table.add_row(late, *blank, signed(score["changed_since"]))
     table.add_section()
     blank = [""] * (len(table.columns) - 2)
     table.add_row(Text("sum", style=NAME), *blank, Text(in_points(score["points"]), style=NAME))
@@ -128,7 +128,7 @@ def _parts(parts: pl.DataFrame) -> Table:
             f"{row['weight']:+g}",
             number(row["score"], 2) if there else "none",
             (row["band"] or "") if there else (row["state"] or "unscored"),
-            _signed(row["points"]) if there else "",
+            signed(row["points"]) if there else "",
             style=None if there else FAINT,
         )
     return table
@@ -148,5 +148,6 @@ def _made(score: dict[str, Any]) -> str:
     return "; ".join(found)
 
 
-def _signed(points: int) -> Text:
+def signed(points: int) -> Text:
+    """Points, or a score's ten-thousandths, with their sign and its colour."""
     return Text(in_points(points, signed=True), style=GAIN if points > 0 else LOSS if points < 0 else "")
