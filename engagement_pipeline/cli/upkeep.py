@@ -52,13 +52,16 @@ def erase(
 
 @app.command()
 def maintain() -> None:
-    """Compact, checkpoint and vacuum every table; versions of the last seven days stay readable."""
+    """Compact and vacuum every table, let go of old contributions; the last seven days' versions stay."""
+    from engagement_pipeline.orchestration.retention import let_go
     from engagement_pipeline.orchestration.workbench import Workbench
     from engagement_pipeline.storage.maintenance import maintain as maintain_tables
     from engagement_pipeline.storage.settings import Settings
 
     with in_words():
         bench = Workbench(load_catalog(catalog_folder()), Settings.from_env())
+        for table, dates in let_go(bench).items():
+            out.print(f"{table}: contributions of {dates} old date{'' if dates == 1 else 's'} let go of")
         for each in maintain_tables(bench.lake):
             if each.worked:
                 files = f"{each.files_before} files, now {each.files_after}"

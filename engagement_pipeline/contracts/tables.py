@@ -187,8 +187,8 @@ def _measure_coverage(_name: str, _catalog: Catalog) -> Contract:
 def _points(_name: str, _catalog: Catalog) -> Contract:
     parts = pl.col("contributions").list
     rules = {
-        "points: sum of the contributions": _sum_of("points") == pl.col("points"),
-        "contributions: not empty": parts.len() > 0,
+        # Of dates long past they were let go of; that none are stored so, `core.points.check_points` sees to.
+        "points: sum of the contributions": (parts.len() == 0) | (_sum_of("points") == pl.col("points")),
         "contributions: a rule once": parts.eval(pl.element().struct.field("rule")).list.n_unique()
         == parts.len(),
         "contributions: complete": ~parts.eval(

@@ -140,8 +140,8 @@ def points(contributed: pl.LazyFrame, plan: ScorePlan, as_of: date) -> pl.LazyFr
 
 def check_points(stored: pl.DataFrame) -> None:
     """Raise PointsOverflow for points that left 64 bits, PointsDisagree where contributions do not sum to the
-    points, or a cap took what was not there: what caps took has the sign of what they left. stored: rows of
-    `frames.POINTS`; call it before they are committed."""
+    points, there are none, or a cap took what was not there: what caps took has the sign of what they left.
+    stored: rows of `frames.POINTS`; call it before they are committed."""
     each = pl.element().struct
     inner = stored["contributions"].explode(empty_as_null=False, keep_nulls=False).struct.unnest()
     fields = [name for name in CONTRIBUTION if name != "rule"]
@@ -153,7 +153,8 @@ def check_points(stored: pl.DataFrame) -> None:
         found = row["contributions"][0]
         rules = found.struct.unnest().filter(pl.any_horizontal(pl.col(*fields).is_null()))["rule"]
         raise PointsOverflow(row["person_id"][0], rules[0] if len(rules) else "all together")
-    wrong = pl.col("contributions").list.eval(each.field("points")).list.sum() != pl.col("points")
+    given = pl.col("contributions").list
+    wrong = (given.len() == 0) | (given.eval(each.field("points")).list.sum() != pl.col("points"))
     if any((inner[name] != 0).any() for name in LOSSES):  # in most scores caps took nothing from anybody
         signs = [each.field(name).sign() for name in ("points", *LOSSES)]
         turned = pl.any_horizontal(a * b < 0 for a, b in combinations(signs, 2))

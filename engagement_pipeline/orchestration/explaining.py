@@ -126,6 +126,8 @@ def explain_change(
             found = changed(bench, name, since, day, who.person_id).rows
             rows.append(found.select(pl.lit(name).alias("name"), pl.all()))
             before, after = (_points(bench, name, each, who.person_id) for each in (since, day))
+            if any(let_go(frame) for frame in (before, after)):
+                continue
             moved = reasons(before, after, [who.person_id])
             rules.append(moved.select(pl.lit(name).alias("name"), *MOVED.names()[1:]).collect())
     if len(rows) == 1:
@@ -133,6 +135,11 @@ def explain_change(
             f"no score is stored for both {since} and {day}; engagement run --as-of {since} makes the earlier"
         )
     return ExplainedChange(person, who.person_id, since, day, pl.concat(rows), pl.concat(rules))
+
+
+def let_go(points: pl.LazyFrame) -> bool:
+    """Whether contributions of these rows are no longer kept."""
+    return bool(points.select((pl.col("contributions").list.len() == 0).any()).collect().item())
 
 
 def _points(bench: Workbench, name: str, day: date, person: str) -> pl.LazyFrame:

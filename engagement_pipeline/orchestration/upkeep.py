@@ -5,7 +5,7 @@ erasing (`erasure`) and maintaining (`storage.maintenance`). Neither takes an id
 keeps that for ever.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.orchestration.clock import now
 from engagement_pipeline.orchestration.erasure import Receipt, erase_requested
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table
+from engagement_pipeline.orchestration.retention import let_go
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.erasures import requested
 from engagement_pipeline.storage.maintenance import Maintained, maintain
@@ -35,9 +36,13 @@ def upkeep_jobs(bench: Workbench) -> list[dg.JobDefinition]:
             raise dg.Failure(description=f"traces are left: {'; '.join(receipt.content['traces'])}")
         return dg.Output(None, metadata=shown)
 
-    @dg.op(name="maintain_tables", description="Compact, checkpoint and vacuum every table.")
+    @dg.op(
+        name="maintain_tables",
+        description="Let go of old contributions; compact, checkpoint and vacuum every table.",
+    )
     def maintain_tables() -> dg.Output[None]:
-        return dg.Output(None, metadata=describe_maintained(maintain(bench.lake)))
+        gone = let_go(bench)
+        return dg.Output(None, metadata=describe_maintained(maintain(bench.lake), gone))
 
     @dg.job(
         description="Erase the people on the list from everything that is stored; writes a receipt.",
@@ -48,7 +53,8 @@ def upkeep_jobs(bench: Workbench) -> list[dg.JobDefinition]:
         erase_people()
 
     @dg.job(
-        description="Fewer and larger files, checkpoints, and no versions older than a week. Rows stay.",
+        description="Fewer and larger files, checkpoints, and no versions older than a week. Rows stay; what "
+        "each rule gave each person goes where the project keeps it no longer.",
         resource_defs={"io_manager": dg.mem_io_manager},
         executor_def=dg.in_process_executor,
     )
@@ -122,8 +128,12 @@ def describe_receipt(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def describe_maintained(tables: list[Maintained]) -> dict[str, Any]:
-    """What upkeep did, in figures."""
+def describe_maintained(tables: list[Maintained], gone: Mapping[str, int]) -> dict[str, Any]:
+    """What upkeep did, in figures. gone: table -> dates without contributions from now on."""
     rows = [(each.table, each.files_before, each.files_after, each.deleted) for each in tables if each.worked]
     header = ("table", "files before", "files after", "old files deleted")
-    return {"tables": len(tables), "changed": markdown(markdown_table(header, rows)) if rows else "none"}
+    shown = {"tables": len(tables), "changed": markdown(markdown_table(header, rows)) if rows else "none"}
+    if gone:
+        dates = markdown_table(("table", "dates"), gone.items())
+        shown["contributions let go of"] = markdown(dates)
+    return shown

@@ -10,7 +10,7 @@ made anew, so nothing that was made from it is due. Slow runs that read the old 
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,26 @@ def purge(
         return found
 
 
+def thin(lake: Lake, name: str, spec: TableSpec | None, change: Change, keys: Collection[str]) -> int:
+    """Rewrites what the change touches in these partitions; gives how many there were.
+
+    For what can be made again at any time: the partitions keep their data versions, so that nothing is due
+    because of it, and versions before stay readable until upkeep lets go of them. Safe to cut off.
+    """
+    with lock(lake.database, f"table {name}") as held:
+        table = DeltaTable(lake.uri(name))
+        folder = lake.staging_folder()
+        try:
+            work = _Work(lake, name, _written_as(spec, table), table, folder, keys)
+            found = work.stage(change)
+            if found:
+                held.renew()
+                work.commit(same=True)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(found)
+
+
 def _written_as(spec: TableSpec | None, table: DeltaTable) -> TableSpec:
     """The table as its files are written: every stored column, also those no longer declared."""
     stored = pl.scan_delta(table).collect_schema()
@@ -139,11 +159,13 @@ class _Work:
     spec: TableSpec
     table: DeltaTable
     folder: Path
+    keys: Collection[str] | None = None
+    """The partitions that may change; all without."""
     staged: dict[str, StagedPartition] = field(default_factory=dict)
     replaced: list[_File] = field(default_factory=list)
 
     def stage(self, change: Change) -> list[Rewritten]:
-        files = list(_files(self.table))
+        files = [each for each in _files(self.table) if self.keys is None or each.key in self.keys]
         hit = self._hit(files, change.touches)
         infos = index.partitions(self.lake.database, self.name, self.table)
         found = []
@@ -165,10 +187,11 @@ class _Work:
                 found.append(Rewritten(self.name, key, removed, redacted, was, into.data_version))
         return found
 
-    def commit(self) -> None:
+    def commit(self, *, same: bool = False) -> None:
+        """same: whether what is left says the same as before."""
         infos = index.partitions(self.lake.database, self.name, self.table)
         now: dict[str, PartitionInfo] = {
-            key: replace(infos[key], data_version=each.data_version, rows=each.rows)
+            key: infos[key] if same else replace(infos[key], data_version=each.data_version, rows=each.rows)
             for key, each in self.staged.items()
             if key in infos
         }

@@ -69,7 +69,6 @@ PLANTED: list[tuple[str, str, Row]] = [
             "contributions": [{**CONTRIBUTION, "rule": rule, "points": 2**63 - 1} for rule in ("a", "b")],
         },
     ),
-    ("points/email", "contributions: not empty", {"contributions": [], "points": 0}),
     ("points/email", "contributions: a rule once", {"contributions": [CONTRIBUTION] * 2, "points": 60_000}),
     ("points/email", "contributions: complete", {"contributions": [{**CONTRIBUTION, "quantity": None}]}),
     ("references/email", "persons: at least one", {"persons": 0}),

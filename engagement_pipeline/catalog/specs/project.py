@@ -32,6 +32,9 @@ class Limits(Spec):
     """How long before it was received an event may claim to have happened."""
     reference_people: Annotated[int, Field(ge=1)] = 20
     """A frozen reference of fewer people is not read against: too few to say who is high and who is low."""
+    contributions_kept: Annotated[int, Field(ge=1)] = 90
+    """For how many of its last as-of dates a score keeps what each rule gave each person. Maintenance lets go
+    of it for the dates before, where `engagement explain` computes it again."""
 
 
 class Automation(Spec):
