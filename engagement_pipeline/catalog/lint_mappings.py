@@ -149,10 +149,21 @@ def plans_agree(draft: Draft) -> Iterator[Issue]:
             other = first.setdefault(event.name, event)
             if event.name in settled:
                 yield from _in_another_unit(source, event, draft)
+                yield from _lost_properties(source, event, draft)
             elif event.spec and other.spec and event.spec != other.spec:
                 where = f"{other.document.file}:{other.line()}"
                 message = f"event '{event.name}' is declared otherwise in the plan of {where}"
                 yield event.issue(f"{message}; declare it in events.yaml, which counts before both")
+
+
+def _lost_properties(source: Declared[Source], event: Declared[Event], draft: Draft) -> Iterator[Issue]:
+    """Properties that a source's own plan adds to an event of events.yaml, which counts alone."""
+    known = next(each.spec for each in draft.events if each.name == event.name)
+    if known is None or event.spec is None or _of_preset(source, ("plan", event.name)):
+        return
+    if lost := sorted(event.spec.properties.keys() - known.properties.keys()):
+        message = f"events.yaml has '{event.name}' already, without {', '.join(lost)}; declare them there"
+        yield event.issue(message)
 
 
 def texts_are_patterns(draft: Draft) -> Iterator[Issue]:

@@ -68,6 +68,8 @@ def remarks(found: Health) -> Iterator[str]:
                 yield f"{row.source}: {what} on {named(days)}"
         if row.overdue:
             yield f"{row.source}: no new file for longer than `fresh_within`"
+        elif row.last_file is None and not row.failed_files:
+            yield f"{row.source}: nothing was ever landed; look at its `path`, and whether files lie there"
 
 
 def shown(found: Health) -> RenderableType:

@@ -177,3 +177,13 @@ def test_a_unit_that_is_not_the_projects(tmp_path: Path) -> None:
             "come in USD: map `value` in EUR (`multiply` has factors), and say so in `plan`"
         )
     ]
+
+
+def test_a_plan_adds_no_property_to_an_event_that_the_project_declares(tmp_path: Path) -> None:
+    text = (
+        with_line(ONE, "")
+        + "plan:\n  email_opened: {channel: email, properties: {category: text, link: text}}\n"
+    )
+    assert said(catalog(tmp_path, {"sources/web.yaml": text})) == [
+        "sources/web.yaml:11: events.yaml has 'email_opened' already, without link; declare them there"
+    ]

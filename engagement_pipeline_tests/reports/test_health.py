@@ -102,10 +102,12 @@ def test_the_figures_of_a_source(stores) -> None:
     assert found.within_seconds == 2**12
     said = list(remarks(health(*stores, OVER, TODAY)))
     assert said == [
+        "crm: nothing was ever landed; look at its `path`, and whether files lie there",
         "mail: 1 file is refused at every landing; the run's page says why",
         f"mail: missing on {ago(11)} to {ago(10)}, {ago(2)}",
         f"mail: thin on {ago(9)}",
         "mail: no new file for longer than `fresh_within`",
+        "web: nothing was ever landed; look at its `path`, and whether files lie there",
     ]
 
 
@@ -160,7 +162,9 @@ def test_the_command_needs_no_run_before_it(tmp_path: Path, monkeypatch: pytest.
     result = CliRunner().invoke(app, ["health", str(folder), "--json"])
     assert result.exit_code == 0, result.output
     assert {each["source"] for each in json.loads(result.output)["sources"]} == {"web", "crm"}
-    assert "never" in CliRunner().invoke(app, ["health", str(folder)]).output
+    said = CliRunner().invoke(app, ["health", str(folder)]).output
+    assert "never" in said
+    assert "web: nothing was ever landed" in said
 
 
 def test_the_picture_is_small_and_the_same_again() -> None:
