@@ -185,7 +185,7 @@ def _sent(rng: Rng, people: pl.DataFrame, days: range, hour: int, kind: str) -> 
 
 
 def shop(rng: Rng, people: pl.DataFrame) -> pl.DataFrame:
-    """Carts, some of which become orders, some of which come back."""
+    """Carts, some of which become orders, some of which come back; and who thinks of protecting theirs."""
     carts = happen(rng, people.drop("store"), 3.5 * people["likes_shop"].to_numpy())
     carts = carts.with_columns(
         event=pl.lit("cart_added"), category=pick(rng, _CATEGORIES, carts.height, _CATEGORY_SHARES)
@@ -206,7 +206,22 @@ def shop(rng: Rng, people: pl.DataFrame) -> pl.DataFrame:
     returned = returned.with_columns(
         event=pl.lit("order_returned"), reason=pick(rng, reasons, returned.height, [0.3, 0.25, 0.35, 0.1])
     )
-    return events(carts, ordered, returned)
+    # From a stream of its own, so that the carts are the same with and without it.
+    return events(carts, ordered, returned, *_protection(rng.spawn(1)[0], people))
+
+
+def _protection(rng: Rng, people: pl.DataFrame) -> list[pl.DataFrame]:
+    """Looks at the protection plans for appliances, prices asked for them, and plans bought, one a person."""
+    careful = rng.beta(1, 3, people.height) * (0.6 + people["age"].to_numpy() / 60)
+    viewed = happen(rng, people.drop("store"), 2.2 * careful * people["likes_shop"].to_numpy())
+    viewed = viewed.with_columns(
+        product=pl.format("appliances-{}", pl.Series(rng.integers(1, 20, viewed.height)))
+    )
+    quoted = later(rng, some(rng, viewed, 0.4), 3)
+    bought = once(later(rng, some(rng, quoted, 0.35), 60))
+    bought = bought.with_columns(value=pl.Series(rng.choice([19.9, 39.9, 69.9], bought.height)))
+    named = {"protection_viewed": viewed, "protection_quoted": quoted, "protection_bought": bought}
+    return [part.with_columns(event=pl.lit(name)) for name, part in named.items()]
 
 
 def tills(rng: Rng, people: pl.DataFrame) -> pl.DataFrame:

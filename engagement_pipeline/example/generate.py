@@ -59,11 +59,13 @@ def _deliveries(persons: int, seed: int) -> tuple[dict[str, bytes], int]:
     crowd = people(streams[-1], persons)
     files: dict[str, bytes] = {}
     rows = 0
-    left_email = pl.DataFrame()
+    left_email = protected = pl.DataFrame()
     for stream, (source, shape) in zip(streams, SHAPES.items(), strict=False):
         events = getattr(behaviour, source)(stream, crowd)
         if source == "email":
-            left_email = _left_email(events)
+            left_email = _days_of(events, "email_unsubscribed")
+        if source == "shop":
+            protected = _days_of(events, "protection_bought")
         shaped = shape(events)
         spoilt = flaws.FLAWS[source](stream, shaped) if source in flaws.FLAWS else shaped
         parts = _extras(stream, source, _cut(source, spoilt))
@@ -71,17 +73,17 @@ def _deliveries(persons: int, seed: int) -> tuple[dict[str, bytes], int]:
         files |= {
             f"{source}/{name}.{_SUFFIX[source]}": _encode(source, name, part) for name, part in parts.items()
         }
-    exports = flaws.crm(streams[-2], customer_database(streams[-3], crowd, left_email))
+    exports = flaws.crm(streams[-2], customer_database(streams[-3], crowd, left_email, protected))
     for (exported_at,), part in exports.group_by("exported_at", maintain_order=True):
         rows += part.height
         files[f"crm/{str(exported_at)[:10]}.csv"] = part.write_csv().encode()
     return files, rows
 
 
-def _left_email(events: pl.DataFrame) -> pl.DataFrame:
-    gone = events.filter(pl.col("event") == "email_unsubscribed")
+def _days_of(events: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Who did it on which days since the start."""
     day = (pl.col("at").dt.date() - pl.lit(START)).dt.total_days()
-    return gone.select("person_id", day=day)
+    return events.filter(pl.col("event") == name).select("person_id", day=day)
 
 
 def _cut(source: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -69,28 +69,29 @@ def people(rng: np.random.Generator, count: int) -> pl.DataFrame:
 
 
 def customer_database(
-    rng: np.random.Generator, people: pl.DataFrame, left_email: pl.DataFrame
+    rng: np.random.Generator, people: pl.DataFrame, left_email: pl.DataFrame, protected: pl.DataFrame
 ) -> pl.DataFrame:
     """The monthly exports of the customer database: people known by then, with what changed since.
 
     `left_email` holds `person_id` and `day` (offset) of everyone who unsubscribed: they are opted out in
-    the exports after. Some people change their membership.
+    the exports after; `protected` of everyone who bought a protection plan. Some people change their
+    membership, and some who pay for it owe a fee for a while.
     """
-    changes = people.select("person_id").with_columns(
-        changed=pl.Series(rng.integers(0, 1500, people.height)),
-        new_plan=pl.Series(rng.choice(["free", "plus", "premium"], people.height, p=[0.4, 0.4, 0.2])),
-    )
-    known = people.join(changes, on="person_id", how="left", maintain_order="left").join(
-        left_email.group_by("person_id").agg(left=pl.col("day").min()),
-        on="person_id",
-        how="left",
-        maintain_order="left",
-    )
+    draws = {
+        "changed": rng.integers(0, 1500, people.height),
+        "new_plan": rng.choice(["free", "plus", "premium"], people.height, p=[0.4, 0.4, 0.2]),
+        "owing": rng.random(people.height) < np.where(people["trend"].is_in(["gone", "fading"]), 0.3, 0.08),
+        "owes_from": rng.integers(-20, DAYS, people.height),
+    }
+    known = people.with_columns(**{name: pl.Series(drawn) for name, drawn in draws.items()})
+    for name, happened in {"left": left_email, "covered": protected}.items():
+        first = happened.group_by("person_id").agg(pl.col("day").min().alias(name))
+        known = known.join(first, on="person_id", how="left", maintain_order="left")
     exports = [
         known.filter("in_crm", pl.col("joined_on") <= START + timedelta(days=offset)).select(
             customer_id="person_id",
             exported_at=pl.lit(f"{START + timedelta(days=offset)}T03:00:00"),
-            membership=pl.when(pl.col("changed") <= offset).then("new_plan").otherwise("plan"),
+            membership=_plan_on(offset),
             registered=pl.col("joined_on").cast(pl.String),
             country="country",
             store="store",
@@ -98,7 +99,27 @@ def customer_database(
             email_opt_in=pl.col("email_opt_in") & (pl.col("left").is_null() | (pl.col("left") >= offset)),
             push_opt_in="push_opt_in",
             sms_opt_in="sms_opt_in",
+            payment_state=_payment_on(offset),
+            protected=pl.col("covered").is_not_null() & (pl.col("covered") < offset),
         )
         for offset in (0, 30, 61)
     ]
     return pl.concat(exports)
+
+
+def _plan_on(offset: int) -> pl.Expr:
+    return pl.when(pl.col("changed") <= offset).then("new_plan").otherwise("plan")
+
+
+def _payment_on(offset: int) -> pl.Expr:
+    """Of the membership's fee: overdue for a month, then given up for another; null where none is due."""
+    owed = pl.lit(offset) - pl.col("owes_from")
+    return (
+        pl.when(_plan_on(offset) == "free")
+        .then(None)
+        .when(~pl.col("owing") | ~owed.is_between(0, 60))
+        .then(pl.lit("paid"))
+        .when(owed <= 30)
+        .then(pl.lit("overdue"))
+        .otherwise(pl.lit("failed"))
+    )

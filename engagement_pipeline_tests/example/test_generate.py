@@ -175,7 +175,7 @@ def test_every_band_has_people_and_nobody_with_a_score_is_in_none(
 def test_segments_differ_in_size_and_none_is_empty_or_everybody(computed: Computed) -> None:
     sizes = [frame.height for frame in computed.segments.values()]
     assert min(sizes) >= 20
-    assert max(sizes) < PERSONS / 2
+    assert max(sizes) < PERSONS * 0.7
     assert len(set(sizes)) == len(sizes)
 
 

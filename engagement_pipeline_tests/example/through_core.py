@@ -8,7 +8,7 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Channel
 from engagement_pipeline.core import audiences, consents, facts, measures, people, plan, scores, segments
-from engagement_pipeline.core.frames import ALIASES
+from engagement_pipeline.core.frames import ALIASES, DAILY_MEASURES
 from engagement_pipeline.engines.local import LocalEngine
 
 
@@ -45,12 +45,20 @@ def compute(catalog: Catalog, events: pl.LazyFrame, snapshots: pl.LazyFrame, as_
         channels,
         project.people.opt_in_needed,
     ).collect()
-    plans = plan.plan_scores(catalog)
-    (stored,) = LocalEngine().points(daily.lazy(), list(plans.values()), as_of)
-    scored = {
-        name: scores.attach(stored[name].lazy(), known.lazy(), one, as_of).collect()
-        for name, one in plans.items()
-    }
+    scored: dict[str, pl.DataFrame] = {}
+    stored: dict[str, pl.DataFrame] = {}
+    messages = measures.daily_messages(events, measures.measures_of(catalog).values()).collect()
+    for name, one in plan.plan_scores(catalog).items():
+        found = {part: frame.lazy() for part, frame in scored.items()}
+        asked = facts.facts(known.lazy(), one.columns, found, {}).join(
+            known.lazy().select("person_id", "first_seen"), on="person_id"
+        )
+        # A composite without rules on events has no window that could be read.
+        given = daily.lazy() if one.rules else DAILY_MEASURES.to_frame().lazy()
+        everyone = asked.collect() if one.reads_people else None
+        parts = LocalEngine().points(given, [one], as_of, messages.lazy(), everyone)
+        stored[name] = pl.concat([part[name] for part in parts])
+        scored[name] = scores.attach(stored[name].lazy(), known.lazy(), one, as_of).collect()
     members: dict[str, pl.DataFrame] = {}
 
     def facts_for(columns: frozenset[str]) -> pl.LazyFrame:
