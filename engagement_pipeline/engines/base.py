@@ -3,7 +3,7 @@
 Here: the protocol. Not here: any engine; each has a module of its own.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -42,3 +42,14 @@ class Engine(Protocol):
         messages: pl.LazyFrame | None = None,
     ) -> Iterator[Window]:
         """What the same points are made of, in the same parts, for scores that are computed one by one."""
+
+    def dates(
+        self,
+        daily: pl.LazyFrame,
+        plans: Sequence[ScorePlan],
+        days: Sequence[date],
+        messages: pl.LazyFrame | None,
+        aliases: pl.LazyFrame,
+    ) -> Iterator[tuple[date, Iterable[Window]]]:
+        """The windows of several dates, date by date, from one reading of their days. Here `daily` and
+        `messages` are of ids as they are stored, and `aliases` (`frames.ALIASES`) says who is who when."""

@@ -52,30 +52,57 @@ class PointsOutdated(Exception):  # noqa: N818
 def points_rows(
     bench: Workbench, plan: ScorePlan, days: Sequence[date], made: Iterable[str] = ()
 ) -> Iterator[pl.DataFrame]:
-    """`frames.POINTS` of the dates, in parts; see `check_coverage` for what is refused. made: the tables that
-    the run makes, whose points of one date share their reading and sums."""
+    """`frames.POINTS` of the dates; see `check_coverage` for what is refused. Of one date in parts, of
+    several a frame each, all from one reading of their days. made: the tables that the run makes, whose
+    points of one date share their reading and sums."""
+    if len(days) == 1:
+        yield from _points_of(bench, plan, days[0], _shared_windows(bench, plan, days[0], made))
+        return
+    for as_of, windows in _windows_by_date(bench, plan, sorted(days)):
+        yield pl.concat(_points_of(bench, plan, as_of, windows))
+
+
+def _points_of(
+    bench: Workbench, plan: ScorePlan, as_of: date, windows: Iterable[Window]
+) -> Iterator[pl.DataFrame]:
+    known = known_rows(bench, plan, as_of)
+    if known is None:
+        for window in windows:
+            yield window.points(plan)
+        return
+    for window, people in with_people(windows, known, [plan], as_of):
+        yield window.points(plan, people)
+
+
+def _shared_windows(bench: Workbench, plan: ScorePlan, as_of: date, made: Iterable[str]) -> Iterator[Window]:
+    """One date's, shared with the other scores that the run makes."""
+    if not plan.rules:
+        return
     run = [each for each in bench.plans.values() if each.rules and f"points/{each.name}" in made]
+    # Taken before reading, so that nothing is kept under a newer version than was read.
+    key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
+    window_rows(bench, [plan], as_of)  # refuses days that are missing
+    check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
+    yield from bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
+
+
+def _windows_by_date(
+    bench: Workbench, plan: ScorePlan, days: Sequence[date]
+) -> Iterator[tuple[date, Iterable[Window]]]:
+    """Of ascending dates, from one reading. Not shared with other scores: a step makes all dates before the
+    next step makes any, and that would be too much to keep."""
+    if not plan.rules:
+        yield from ((as_of, []) for as_of in days)
+        return
+    stored = covered(bench).collect().lazy()
     for as_of in days:
-        known = known_rows(bench, plan, as_of)
-        if not plan.rules and known is not None:
-            for window, people in with_people([], known, [plan], as_of):
-                yield window.points(plan, people)
-            continue
-        # Taken before reading, so that nothing is kept under a newer version than was read.
-        key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
-        rows = window_rows(bench, [plan], as_of)
-        said = message_rows(bench, [plan], as_of)
-        check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
-        if len(days) > 1:  # a step makes all dates before the next step makes any: too much to keep
-            windows: Iterable[Window] = bench.engine.windows(rows, [plan], as_of, said)
-        else:
-            windows = bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
-        if known is None:
-            for window in windows:
-                yield window.points(plan)
-        else:
-            for window, people in with_people(windows, known, [plan], as_of):
-                yield window.points(plan, people)
+        check_coverage(stored, plan, bench.catalog.project.start_date, as_of)
+    needed = [as_of.isoformat() for as_of in _days_of(bench, [plan], days)]
+    daily = bench.lake.scan(MEASURES, needed)
+    said = None
+    if plan.message_measures and bench.lake.exists(MESSAGES):
+        said = bench.lake.scan(MESSAGES, needed, allow_missing=True)
+    yield from bench.engine.dates(daily, [plan], days, said, stored_aliases(bench))
 
 
 def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified | None:
@@ -123,8 +150,16 @@ def message_rows(
 
 
 def _days(bench: Workbench, plans: Sequence[ScorePlan], as_of: date) -> list[str]:
-    first = reads_from(bench, plans, as_of)
-    return [(first + timedelta(days=age)).isoformat() for age in range((as_of - first).days + 1)]
+    return [day.isoformat() for day in _days_of(bench, plans, [as_of])]
+
+
+def _days_of(bench: Workbench, plans: Sequence[ScorePlan], dates: Sequence[date]) -> list[date]:
+    """The days on which anything counts for any of the plans, as of any of the dates."""
+    found: set[date] = set()
+    for as_of in dates:
+        first = reads_from(bench, plans, as_of)
+        found.update(first + timedelta(days=age) for age in range((as_of - first).days + 1))
+    return sorted(found)
 
 
 def reads_from(bench: Workbench, plans: Iterable[ScorePlan], as_of: date) -> date:

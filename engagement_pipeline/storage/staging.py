@@ -31,6 +31,17 @@ from engagement_pipeline.storage.tables import (
 Frames = pl.LazyFrame | pl.DataFrame | Iterable[pl.DataFrame]
 Validate = Callable[[pl.DataFrame], None]
 
+
+@dataclass(frozen=True)
+class WholePartitions(Iterable[pl.DataFrame]):
+    """Frames each of which holds all rows of its partitions: none has to wait for others, or be spilled."""
+
+    frames: Iterable[pl.DataFrame]
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        return iter(self.frames)
+
+
 SPILL_ROWS = 2_000_000
 """Rows of several partitions held in memory before they are spilled, split by partition."""
 SPILL_BYTES = 768 * 2**20
@@ -125,7 +136,8 @@ def stage(
     """Writes the frames below `folder`: partition key -> its new content, also for keys without rows.
 
     One partition that comes as an iterable is written frame by frame: the frames must follow one another in
-    the order of `sort_by`. Everything else is validated in whole partitions, small ones together.
+    the order of `sort_by`. Everything else is validated in whole partitions, small ones together; those that
+    come whole (`WholePartitions`) are written as they come, what else is iterated over is gathered first.
     Raises WrongSchema, ForeignRows, OverlappingFrames, and what `validate` raises.
     """
     staged = {key: StagedPartition(columns=spec.digest_columns) for key in keys}
@@ -176,10 +188,12 @@ def _pieces(
                 yield key, _sorted(spec, rows)
             return
         frames = lazy.collect_batches(chunk_size=BATCH_ROWS, maintain_order=False)
+    if isinstance(frames, WholePartitions):
+        yield from _whole(spec, frames)
     elif len(keys) == 1:
         yield from _in_order(spec, frames)
-        return
-    yield from _gathered(spec, frames, folder / "spilled")
+    else:
+        yield from _gathered(spec, frames, folder / "spilled")
 
 
 def _in_order(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -197,6 +211,19 @@ def _in_order(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> Iterator[tuple
                 )
         last = frame.tail(1).select(spec.sort_by) if spec.sort_by else None
         yield from _split(spec, frame)
+
+
+def _whole(spec: TableSpec, frames: Iterable[pl.DataFrame]) -> Iterator[tuple[str, pl.DataFrame]]:
+    done = set[str]()
+    for each in frames:
+        for key, frame in _split(spec, conform(each.lazy(), spec).collect()):
+            if key in done:
+                raise OverlappingFrames(
+                    f"rows of partition {key} of table {spec.name!r} came in more than one frame, each of "
+                    "which was to hold whole partitions"
+                )
+            done.add(key)
+            yield key, _sorted(spec, frame)
 
 
 def _gathered(

@@ -13,7 +13,16 @@ from engagement_pipeline.orchestration.measured import covered
 from engagement_pipeline.orchestration.pending import due_as_of_dates, due_event_days, resting_on
 from engagement_pipeline.storage.erasures import ask
 from engagement_pipeline.storage.tombstones import VARIABLE
-from engagement_pipeline_tests.orchestration.scenario import FIRST, LAST, MAIL, SHOP, Scenario, failures
+from engagement_pipeline_tests.orchestration.scenario import (
+    DAYS,
+    FIRST,
+    LAST,
+    MAIL,
+    PROJECT,
+    SHOP,
+    Scenario,
+    failures,
+)
 
 ADA, BEN, DEVICE = "kunde-ada-71", "kunde-ben-72", "device-of-ada-99"
 BEFORE = date(2026, 4, 3)
@@ -188,3 +197,27 @@ def test_an_erased_person_leaves_no_message(letters: Scenario, monkeypatch: pyte
     assert letters.table("daily_messages")["person_id"].unique().to_list() == [BEN]
     assert covered(bench).collect().height == before
     assert due_event_days(bench, LAST) == ([], [])
+
+
+@pytest.mark.parametrize("buckets", [1, 3])
+def test_a_range_of_dates_stores_what_each_date_alone_does(letters: Scenario, buckets: int) -> None:
+    """Who is who changes within it: the device is Ada's from the last date but one on."""
+    letters.write("project.yaml", PROJECT + f"engine: {{buckets: {buckets}}}\n")
+    tables, days = ["points/letters", "scores/letters"], DAYS[-3:]
+
+    def stored() -> dict[str, dict[str, str]]:
+        return {
+            table: {day: info.data_version for day, info in letters.bench.lake.partitions(table).items()}
+            for table in tables
+        }
+
+    for day in days:
+        letters.run("as_of_dates", day, only=tables)
+    alone = stored()
+    assert all(len({versions[day.isoformat()] for day in days}) == 3 for versions in alone.values())
+    letters.write("scores/letters.yaml", LETTERS.replace("weight: 3", "weight: 6"))
+    letters.run("as_of_dates", days[0], LAST, only=tables)
+    assert stored()["points/letters"] != alone["points/letters"]
+    letters.write("scores/letters.yaml", LETTERS)
+    letters.run("as_of_dates", days[0], LAST, only=tables)
+    assert stored() == alone

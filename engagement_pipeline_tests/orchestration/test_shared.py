@@ -134,7 +134,20 @@ def test_a_run_reads_its_window_once_whatever_it_makes(
         assert_frame_equal(copied.table(table, LAST), before)
 
     read.clear()
-    copied.run("as_of_dates", DAYS[-2], LAST, only=tables)
-    assert sorted(day for day, _ in read) == [DAYS[-2], DAYS[-2], LAST, LAST]
+    several, ranges = local.LocalEngine.dates, list[tuple[list[date], list[str]]]()
+
+    def dates(
+        engine: local.LocalEngine, daily: pl.LazyFrame, plans: Sequence[ScorePlan], days: list[date], *said
+    ):  # type: ignore[no-untyped-def]
+        ranges.append((days, [plan.name for plan in plans]))
+        return several(engine, daily, plans, days, *said)
+
+    monkeypatch.setattr(local.LocalEngine, "dates", dates)
+    copied.run("as_of_dates", DAYS[-3], LAST, only=tables)
+    assert not read
+    assert sorted(ranges, key=lambda each: each[1]) == [
+        (DAYS[-3:], ["buying"]),
+        (DAYS[-3:], ["reading"]),
+    ], "a score reads once, however many dates there are"
     for table, before in zip(tables, together, strict=True):
         assert_frame_equal(copied.table(table, LAST), before)

@@ -82,6 +82,25 @@ def test_many_rows_are_spilled_and_come_back_whole(
     assert [piece.height for piece in seen] == [9]  # whole partitions, so that their grain can be seen
 
 
+def test_whole_partitions_are_written_as_they_come(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "SPILL_ROWS", 0)
+    monkeypatch.setattr(staging, "BATCH_ROWS", 3)
+    taken, seen = list[int](), list[int]()
+
+    def whole() -> Iterator[pl.DataFrame]:
+        for number in (2, 0, 1):
+            taken.append(len(seen))
+            yield rows(number).reverse()
+
+    given = staging.WholePartitions(whole())
+    lake.replace(MEASURES, given, keys(0, 1, 2), validate=lambda piece: seen.append(piece.height))
+    assert_frame_equal(stored(lake), days(0, 1, 2))
+    assert taken == [0, 1, 2], "one is done before the next comes"
+    twice = staging.WholePartitions([rows(0), rows(0)])
+    with pytest.raises(OverlappingFrames, match="more than one frame"):
+        lake.replace(MEASURES, twice, keys(0))
+
+
 def test_big_partitions_are_validated_one_by_one(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "BATCH_ROWS", 3)
     seen: list[pl.DataFrame] = []

@@ -3,7 +3,7 @@
 Here: which tables they are made from and what their pages say. Not here: their rows (`scoring`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
 from functools import partial
 
@@ -43,6 +43,7 @@ from engagement_pipeline.orchestration.scoring import (
 )
 from engagement_pipeline.orchestration.standing import bands_before, frozen, guard_on, guards_on, of_parts
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.staging import WholePartitions
 from engagement_pipeline.storage.tables import TableMissing
 
 
@@ -54,11 +55,17 @@ def score_assets(score: Score, plan: ScorePlan, bench: Workbench) -> list[dg.Ass
     return found
 
 
+def by_date(rows: Iterable[pl.DataFrame], days: list[date]) -> Iterable[pl.DataFrame]:
+    """Rows of several dates, a frame for each: they are stored one after the other. One date's may come in
+    parts."""
+    return rows if len(days) == 1 else WholePartitions(rows)
+
+
 def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
     window = lookback(plan.lookback)
 
-    def compute(frames: Frames, days: list[date]) -> Iterator[pl.DataFrame]:
-        return points_rows(bench, plan, days, frames.made)
+    def compute(frames: Frames, days: list[date]) -> Iterable[pl.DataFrame]:
+        return by_date(points_rows(bench, plan, days, frames.made), days)
 
     return table_asset(
         TableAsset(
@@ -139,7 +146,7 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
 def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
     points, references = f"points/{plan.name}", f"references/{plan.name}"
 
-    def compute(frames: Frames, days: list[date]) -> Iterator[pl.DataFrame]:
+    def compute(frames: Frames, days: list[date]) -> Iterable[pl.DataFrame]:
         def known(as_of: date) -> pl.LazyFrame:
             return people_on(bench.catalog, frames, asked_of(plan), as_of)
 
@@ -147,7 +154,8 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
         guards = {day: of_parts(bench, plan, day, each) for day, each in guards_on(bench, plan, days).items()}
         before = partial(bands_before, bench, plan)
         found = frames.get(references)
-        return scores_rows(plan, frames[points], known, found, days, guards, people_needed, before)
+        rows = scores_rows(plan, frames[points], known, found, days, guards, people_needed, before)
+        return by_date(rows, days)
 
     return table_asset(
         TableAsset(
