@@ -275,8 +275,9 @@ def _add_changes(due: Outdated, score: str, day: date, newest: date, stored: Sto
     table, read = f"score_changes/{score}", [f"points/{score}", f"scores/{score}"]
     if not _begun(stored(table), day, newest):
         return
-    before, now = (versions_on(read, each, stored) for each in (day - timedelta(days=1), day))
-    versions = now | {name: max(version, now[name]) for name, version in before.items() if name in now}
+    before, versions = (versions_on(read, each, stored) for each in (day - timedelta(days=1), day))
+    if len(before) == len(read):  # else there is nothing to compare with, yet
+        versions |= {name: max(version, before[name]) for name, version in versions.items()}
     _add(due, table, day, versions, stored, needs=read)
 
 
