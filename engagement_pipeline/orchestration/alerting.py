@@ -25,6 +25,7 @@ from engagement_pipeline.core.alerts import (
 from engagement_pipeline.core.frames import ALERTS
 from engagement_pipeline.orchestration.assets.people import consent_reads
 from engagement_pipeline.orchestration.assets.segments import reads_of
+from engagement_pipeline.orchestration.explaining import let_go
 from engagement_pipeline.orchestration.known import facts_on
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.deliveries import begun
@@ -158,7 +159,9 @@ class Alerting:
         for (before,), some in told.group_by("compared_with", maintain_order=True):
             keys = [before.isoformat(), day.isoformat()]
             if all(key in stored for key in keys):  # points of old dates are not kept for ever
-                sides = (self.bench.lake.scan(table, [key]) for key in keys)
+                sides = [self.bench.lake.scan(table, [key]) for key in keys]
+                if any(let_go(each) for each in sides):
+                    continue
                 found.append(why(*sides, some["person_id"].to_list()).collect())
         if not found:
             return rows

@@ -134,7 +134,7 @@ def _score(edit: Edit, name: str) -> ScoreChange:
         distribution=distribution,
         quantiles=quantiles,
         rules=comparison.rule_effects(*pair_of_points).collect() if pair_of_points else pl.DataFrame(),
-        movers=_movers(movers, pair_of_points, edit.after.catalog) if pair_of_points else (),
+        movers=with_reasons(movers, pair_of_points, edit.after.catalog) if pair_of_points else (),
         idle=_idle(edit, name) if given["how"] in (ADDED, EDITED) else (),
         refitted=edit.after.refitted.get(name),
     )
@@ -147,9 +147,11 @@ def _idle(edit: Edit, name: str) -> tuple[str, ...]:
     return tuple(key for key in edit.after.plans[name].keys if key not in found)
 
 
-def _movers(
+def with_reasons(
     found: pl.DataFrame, points: tuple[pl.LazyFrame, pl.LazyFrame], catalog: Catalog
 ) -> tuple[Mover, ...]:
+    """The people with the rules that moved them. found: what `comparison.movers` gives; points: before and
+    after."""
     reasons: dict[str, list[Reason]] = {}
     rows = comparison.reasons(*points, found["person_id"].to_list()).collect()
     for person, rule, before, after in rows.select("person_id", "rule", "before", "after").iter_rows():

@@ -15,6 +15,7 @@ from engagement_pipeline.catalog.issues import CatalogError
 from engagement_pipeline.catalog.loader import catalog_folder
 from engagement_pipeline.contracts.rules import masked
 from engagement_pipeline.orchestration.comparing import preview
+from engagement_pipeline.orchestration.describe_moves import matrix_markdown
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table
 from engagement_pipeline.orchestration.scoring import MeasuresMissing
 from engagement_pipeline.orchestration.workbench import Workbench
@@ -107,12 +108,7 @@ def described(found: Preview, *, samples: bool) -> dict[str, Any]:
 
 
 def _matrix(score: ScoreChange) -> str:
-    people = {(before, after): number for before, after, number in score.migration.iter_rows()}
-    rows = (
-        (before, *(f"{people.get((before, after), 0):,}" for after in score.places))
-        for before in score.places
-    )
-    return markdown_table(("before, after", *score.places), rows)
+    return matrix_markdown(score.places, score.migration.iter_rows())
 
 
 def _movers(score: ScoreChange) -> str:

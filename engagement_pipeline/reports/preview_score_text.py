@@ -59,7 +59,7 @@ def score_parts(score: ScoreChange) -> Iterator[RenderableType]:
     if score.idle:
         yield Text(f"Rules that give nobody anything: {', '.join(score.idle)}.\n", style=DOWN)
     if score.movers:
-        yield _movers(score.movers)
+        yield movers_table(score.movers)
 
 
 def _moves(score: ScoreChange) -> Text:
@@ -75,9 +75,13 @@ def _moves(score: ScoreChange) -> Text:
 
 
 def _matrix(score: ScoreChange) -> RenderableType:
-    """From where (rows) to where (columns) people go."""
-    places = [place for place in score.places if place not in STATES or _anybody(score.migration, place)]
-    going = {(before, after): number for before, after, number in score.migration.iter_rows()}
+    return matrix(score.places, score.migration)
+
+
+def matrix(places: Sequence[str], migration: pl.DataFrame) -> RenderableType:
+    """From where (rows) to where (columns) people go. migration: see `comparison.migration`."""
+    places = [place for place in places if place not in STATES or _anybody(migration, place)]
+    going = {(before, after): number for before, after, number in migration.iter_rows()}
     if len(places) > _WIDEST:
         return _listed(going)
     rank = {place: number for number, place in enumerate(places) if place not in STATES}
@@ -158,7 +162,8 @@ def _rules(rules: pl.DataFrame) -> Table | None:
     return table
 
 
-def _movers(movers: Sequence[Mover]) -> Table:
+def movers_table(movers: Sequence[Mover]) -> Table:
+    """A line per person: from which score and band to which, and why."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("who moves most", overflow="ellipsis", no_wrap=True, max_width=24)
     table.add_column("score", justify="right", no_wrap=True)

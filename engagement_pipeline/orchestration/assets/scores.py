@@ -28,6 +28,7 @@ from engagement_pipeline.orchestration.describe import (
     describe_unverified,
     drift_finding,
 )
+from engagement_pipeline.orchestration.describe_moves import describe_moves
 from engagement_pipeline.orchestration.known import people_on
 from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
 from engagement_pipeline.orchestration.metadata import score_definition
@@ -178,6 +179,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
                 **describe_scores(staged, days, score),
                 **describe_guard(of_parts(bench, plan, max(days), guard_on(bench, plan, max(days)))),
                 **describe_unverified(unverified_on(bench, plan, max(days))),
+                **describe_moves(bench.lake, staged, max(days), score),
             },
             second=_drift_check(plan, bench) if frozen(plan) else None,
             current="scores",
