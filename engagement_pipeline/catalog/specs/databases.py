@@ -68,6 +68,7 @@ class DatabaseRows(Spec):
     """The name of the environment variable that holds the database's SQLAlchemy URL, password included:
     `postgresql+psycopg://…`, `mysql+pymysql://…`, `sqlite:////…`."""
     table: DatabaseName | None = None
+    """The table or view that is read."""
     schema_: Annotated[DatabaseName | None, Field(alias="schema")] = None
     """Of the table; the database's own default without it."""
     query: Annotated[str, Field(min_length=1)] | None = None

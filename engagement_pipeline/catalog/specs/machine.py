@@ -42,6 +42,7 @@ class GatewayClicks(Spec):
     links: Annotated[int, Field(ge=2, le=1000)] | None = None
     """So many distinct links of one message and person, clicked `within` so much time."""
     within: Seconds = 10
+    """How close together they must be."""
     link: MappedField | None = None
     """Where the row says which link it was."""
     after_delivery: Seconds | None = None
@@ -68,10 +69,13 @@ class Machine(Spec):
     opened_within: Seconds | None = None
     """Opens at most this long after their message was delivered were prefetched."""
     clicks: GatewayClicks | None = None
+    """Clicks that no hand can make."""
     delivered: Names = ["email_delivered"]
     """Which events of the plan are deliveries, for the timings."""
     opened: Names = ["email_opened"]
+    """Which events of the plan are opens, for the same."""
     clicked: Names = ["email_clicked"]
+    """Which events of the plan are clicks, for the same."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "Machine":

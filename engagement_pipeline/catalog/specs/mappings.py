@@ -81,7 +81,9 @@ class Rates(Spec):
     """Factors that bring a value to the unit of its event, by what stands at `path`."""
 
     path: RowPath
+    """Where the row says the currency or unit."""
     factors: dict[str, float]
+    """What values in each are multiplied by."""
     default: str | None = None
     """The unit where nothing stands."""
 
@@ -92,9 +94,11 @@ class Origin(Spec):
     path: Paths | None = None
     """A path, or several of which the first that says something counts."""
     constant: str | None = None
+    """A text that is the same in every row."""
     join: Annotated[list[RowPath], Field(min_length=2)] | None = None
     """Paths whose texts are joined by `separator`; nothing where one of them says nothing."""
     separator: str = " "
+    """Between texts that are joined."""
     extract: str | None = None
     """A regular expression with one group: what it finds counts, and nothing where it finds none. Done before
     `case`."""
@@ -159,16 +163,23 @@ class EventMapping(Mapping):
     """Exploded rows whose id does not come from `each` get the element's number added. With
     `default: content` a row that names no id is its own, as all are where no `event_id` is mapped."""
     person_id: MappedField
+    """Whose event it is: an id of the person, or another id that aliases resolve."""
     event: MappedField
+    """Which event of the plan it is."""
     occurred_at: MappedField
     """`constant: received` is when the file was received, `default: received` too, in rows without a time."""
     channel: MappedField | None = None
     """The plan's channel for the event without it."""
     value: MappedField | None = None
+    """The event's value, in the plan's unit."""
     session_id: MappedField | None = None
+    """The visit that it belongs to."""
     campaign_id: MappedField | None = None
+    """The campaign that it answers."""
     message_id: MappedField | None = None
+    """The message that it is about; `count: messages` counts these."""
     is_machine: MappedField | None = None
+    """Whether the provider says that a machine did it."""
     properties: dict[Name, MappedField] = {}
     """Declared properties that stand elsewhere than in a column of their own name."""
 
@@ -178,8 +189,11 @@ class ProfileMapping(Mapping):
     the first one known of a person counts from the project's start."""
 
     person_id: MappedField
+    """Whose facts these are."""
     observed_at: MappedField | None = None
+    """When they were so."""
     columns: dict[Name, MappedField] = {}
+    """Facts that stand elsewhere than in a column of their own name."""
     consents: dict[Channel, MappedField] = {}
     """By channel, a field that says yes (may be contacted) or no."""
 
@@ -189,7 +203,9 @@ class AliasMapping(Mapping):
     equal, state nothing."""
 
     alias: MappedField
+    """The other id."""
     person_id: MappedField
+    """The id of the person that it belongs to."""
     occurred_at: MappedField | None = None
     """When the file was received without it."""
     merges: bool = False

@@ -15,11 +15,15 @@ class Outcome(Spec):
     """outcomes/<name>.yaml: what people do, or no longer do, in the days after an as-of date."""
 
     outcome: Name
+    """Its name, as the file is called."""
     goal: Annotated[str, Field(min_length=3)]
+    """The question that it answers."""
     owner: Owner
+    """Whom to ask."""
     event: Name | list[Name] | None = None
     """What is looked for; without it, whatever a person chooses to do (on the channel)."""
     channel: Channel | list[Channel] | None = None
+    """Only what happens on it."""
     where: str | None = None
     """A condition on the event's properties."""
     within: Days

@@ -24,6 +24,7 @@ class Limits(Spec):
     reject_share: Share = 0.2
     """A landing batch or event day with a larger share of rejected rows fails; what was stored stays."""
     weight: tuple[Weight, Weight] = (-10, 10)
+    """The smallest and the largest weight that a rule may have."""
     value: Annotated[float, Field(gt=0, le=1e9)] = 1e9
     """Largest absolute value of one event, in its unit; with 1e9 a day's sum cannot leave 64 bits."""
     future_minutes: Annotated[int, Field(ge=0)] = 60
@@ -41,8 +42,11 @@ class Automation(Spec):
     """What Dagster starts by itself. Off until a project says otherwise."""
 
     schedules: bool = False
+    """Whether every day is scored by itself, at `daily_at`."""
     sensors: bool = False
+    """Whether what happens starts runs: new files, late days, falls that alerts tell of."""
     daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:00"
+    """The time of day, in the project's zone."""
     maintain_on: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = (
         "sunday"
     )
@@ -53,7 +57,9 @@ class Engine(Spec):
     """Where scores are computed; more buckets need less memory."""
 
     kind: Literal["local"] = "local"
+    """This machine."""
     buckets: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Into how many groups people are split; one after the other is in memory."""
 
 
 class Publish(Spec):
@@ -101,20 +107,30 @@ class Project(Spec):
     """project.yaml: the settings every definition shares."""
 
     project: Name
+    """The project's name; who is held out of campaigns depends on it."""
     timezone: str = "UTC"
+    """Whose midnight ends a day; pinned when the first file lands."""
     start_date: date
+    """The first day that is kept; pinned when the first file lands."""
     end_date: date | None = None
     """Last day of a closed data set; a living project leaves it out."""
     asset_prefix: list[Name] = []
+    """Put before the name of every asset, for a Dagster that is shared."""
     lateness_horizon: Days = 30
     """For how many days an event id stays unique within its source."""
     restated_dates: Annotated[int, Field(ge=0, le=90)] = 3
     """How many of the last as-of dates late events restate."""
     keep_unknown_events: bool = False
+    """Whether events that are not in the plan are kept; they are rejected without it."""
     samples_in_metadata: bool = True
     """Whether bounded, masked samples may stand in Dagster's metadata."""
     limits: Limits = Limits()
+    """Bounds that stop bad input."""
     automation: Automation = Automation()
+    """What Dagster starts by itself."""
     engine: Engine = Engine()
+    """Where scores are computed."""
     people: People = People()
+    """How profiles are put together."""
     publish: Publish = Publish()
+    """How far an edit may go without being acknowledged."""

@@ -16,12 +16,14 @@ class HalfLife(Spec):
     """An event counts half after this many days."""
 
     half_life: Days
+    """After so many days it counts half, after twice as many a quarter."""
 
 
 class Linear(Spec):
     """An event counts less each day and nothing after this many days."""
 
     linear: Days
+    """After so many days it counts nothing; half way there it counts half."""
 
 
 class SCurve(Spec):
@@ -29,6 +31,7 @@ class SCurve(Spec):
     nothing after twice as many. A raised cosine, (1 + cos(π × age / (2 × days))) / 2."""
 
     s_curve: Days
+    """After so many days it counts half, after twice as many nothing."""
 
 
 Decay = Literal["none"] | HalfLife | Linear | SCurve
@@ -72,11 +75,13 @@ class EventRule(Spec):
     """Without it whatever a person chooses to do on the channel: not what was sent to them, which a rule must
     name (`chosen: false` in the plan)."""
     channel: Channel | list[Channel] | None = None
+    """Only events on it, or on one of them."""
     where: str | None = None
     """A condition on the event's properties."""
     applies_to: str | None = None
     """A condition on the person, as known on the as-of date; the rule gives everyone else nothing."""
     weight: float
+    """Points for one of what is counted; negative ones are a penalty."""
     count: Literal["events", "days", "messages", "first"] = "events"
     """What is counted: events; days with any; distinct messages (`message_id`; events without one are no
     message), each on the first day of the window on which it matched; or only the first day on which the
@@ -97,7 +102,9 @@ class EventRule(Spec):
     inactive_for: Days | None = None
     """Turns the rule round: one for everyone known for so many days who did none of these in them."""
     rate: Rate | None = None
+    """Not how often, but how often per chance: clicks per message sent."""
     cap: Cap | None = None
+    """The most that the rule may count or give."""
     group: Name | None = None
     """One of the score's `groups`, which share a cap."""
     window: Days | None = None
@@ -105,7 +112,9 @@ class EventRule(Spec):
     decay: Decay | None = None
     """The score's without it."""
     machine: Literal["include", "exclude"] = "include"
+    """Whether events count that a machine did, such as a mail program that opens every mail."""
     label: str | None = None
+    """What it is called in explanations; its keys in words without it."""
 
     @property
     def event_names(self) -> tuple[str, ...]:
@@ -162,17 +171,24 @@ class AttributeRule(Spec):
     when: str
     """A condition on the person: `profile.`, `consent.` and `reachable.` as on the as-of date."""
     weight: float
+    """Points for whoever fits."""
     group: Name | None = None
+    """One of the score's `groups`, which share a cap."""
     label: str | None = None
+    """What it is called in explanations; the condition without it."""
 
 
 class PartRule(Spec):
     """Weight × another score, on its own scale: a composite adds several up."""
 
     score: Name
+    """Which other score is added."""
     weight: float
+    """What it is multiplied by."""
     group: Name | None = None
+    """One of the score's `groups`, which share a cap."""
     label: str | None = None
+    """What it is called in explanations; the other score's name without it."""
 
 
 def _kind(value: Any) -> str:

@@ -19,6 +19,7 @@ class Scale(Spec):
     """How points become the score people see. `docs/scales.md` has every method's formula."""
 
     method: Literal["points", "percentile", "linear", "sqrt", "log", "saturating", "thresholds"] = "points"
+    """How the way from low to high points runs."""
     range: tuple[float, float] | None = None
     """Lowest and highest score. None for `points`, which are unbounded; `sqrt` and `log` may go without."""
     reference: Literal["frozen", "live"] = "frozen"
@@ -98,9 +99,14 @@ class Band(Spec):
     model_config = ConfigDict(json_schema_extra=_or_pair)
 
     from_: Annotated[float | None, Field(alias="from")] = None
+    """The lower edge; null for none."""
     to: float | None = None
+    """The upper edge; null for none."""
     include_from: bool = True
+    """Whether a score at the lower edge lies in it."""
     include_to: bool = False
+    """Whether a score at the upper edge lies in it; at the top of the scale's range it does without
+    saying."""
 
     @model_validator(mode="before")
     @classmethod

@@ -15,12 +15,17 @@ class Score(Spec):
     """scores/<name>.yaml: one engagement score."""
 
     score: Name
+    """Its name, as the file is called."""
     goal: Annotated[str, Field(min_length=3)]
+    """The question that it answers."""
     owner: Owner
+    """Whom to ask."""
     window: Days = Field(default_factory=lambda: 1)
     """Needed where a rule reads events; of other scores only the as-of date counts."""
     decay: Decay = "none"
+    """How much less older events count: not at all, or one of the three ways below."""
     rules: Annotated[list[Rule], Field(min_length=1)]
+    """What gives points: what people do, what is known of them, other scores."""
     groups: dict[Name, Points] = {}
     """Rules that share a cap, by name: the most points that they may give together, in either direction."""
     cap: Points | None = None
@@ -29,7 +34,9 @@ class Score(Spec):
     """Of a composite: who lacks one of its scores is unscored, has nothing from it, or is judged by the
     others, whose weights share its weight."""
     scale: Scale = Scale()
+    """How points become the score that people see."""
     bands: dict[Name, Band] = {}
+    """Names for parts of the scale, such as `low: [1, 4]`. Together they cover it, and none overlap."""
     hysteresis: Annotated[float, Field(gt=0)] | None = None
     """How far beyond an edge a score must be to leave yesterday's band, so that nobody flaps between two."""
     applies_to: str | None = None

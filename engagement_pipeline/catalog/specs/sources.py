@@ -26,8 +26,11 @@ class Event(Spec):
     """One event of the tracking plan."""
 
     channel: Channel
+    """Where it happens."""
     kind: Literal["system", "custom"] = "custom"
+    """Whether the software says it by itself or it was made for this project; for readers only."""
     description: str = ""
+    """What it means, where the name does not say it."""
     chosen: bool = True
     """Whether the person chose to do it; sends, deliveries and impressions were not chosen."""
     consent: Literal["opt_in", "opt_out"] | None = None
@@ -36,12 +39,14 @@ class Event(Spec):
     unit: str | None = None
     """The unit of `value` (EUR, minutes); an event without one has no value."""
     properties: dict[Name, PropertyType] = {}
+    """What else its rows say, and the type; conditions may ask about these."""
 
 
 class TrackingPlan(Spec):
     """events.yaml: every event the project knows."""
 
     events: dict[Name, Event]
+    """By name. What is not here is rejected."""
 
 
 def _several(value: object) -> object:
@@ -68,8 +73,11 @@ class Source(Spec):
     """sources/<name>.yaml: what delivers events, profiles and aliases."""
 
     source: Name
+    """Its name, as the file is called."""
     owner: Owner
+    """Whom to ask."""
     description: str = ""
+    """What delivers it and what is odd about it."""
     preset: str | None = None
     """The provider, where its rows are known: brings format, mappings, `ignore` and `plan`. What stands here
     goes before it, key by key; a key under `events` changes every mapping that the preset has."""
@@ -93,7 +101,9 @@ class Source(Spec):
     events: EventMappings = []
     """One mapping, or several for rows of several kinds; each gives its own events of the rows it takes."""
     profiles: ProfileMapping | None = None
+    """How its rows become facts about people."""
     aliases: AliasMappings = []
+    """How its rows say that two ids are one person."""
     unwrap: Unwrapped = []
     """Where the record itself stands within what it was delivered in (`Message` of SNS, `detail` of
     EventBridge): every path is looked for there first, then in the whole row. Several where one of them will
