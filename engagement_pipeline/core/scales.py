@@ -32,9 +32,7 @@ def scaled(people: pl.LazyFrame, scale: Scale, histogram: pl.LazyFrame | None) -
     if histogram is None:
         raise ValueError(f"the {scale.method} scale needs a reference")
     if scale.method == "percentile":
-        by_points = ranks(histogram, people).select("points", score=_between(low, high, pl.col("rank")))
-        # In the order of the people, who then need not be sorted again to be stored.
-        return people.join(by_points, on="points", how="left", maintain_order="left")
+        return ranks(histogram, people).with_columns(score=_between(low, high, pl.col("rank"))).drop("rank")
     share = _share(scale, pl.col("bottom"), pl.col("top"))
     return (
         people.join(edges(scale, histogram), how="cross")

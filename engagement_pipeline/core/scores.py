@@ -84,7 +84,8 @@ def attach(
     if not plan.scale.needs_reference:
         histogram, reference = None, None
     elif histogram is None or plan.scale.reference == "live" or guard.provisional:
-        histogram, reference = fit(known, plan.scale.population), LIVE
+        known = known.collect().lazy()  # read twice, and in order
+        histogram, reference = fit(known, plan.scale.population).collect().lazy(), LIVE
         provisional = plan.scale.reference == "frozen"
     state = pl.col("state")
     if guard.stale:

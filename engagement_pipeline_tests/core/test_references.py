@@ -59,7 +59,16 @@ def test_one_person_or_all_equal_is_the_middle_and_nobody_the_bottom():
 
 
 def test_null_points_have_no_rank():
-    assert rank_of(histogram(p1=1), None) == {}
+    assert rank_of(histogram(p1=1), None, 1) == {None: None, 1: 0.5}
+
+
+def test_people_stay_in_their_order():
+    people = pl.LazyFrame({"person_id": ["b", "a", "c"], "points": [2, 9, 2]})
+    assert ranks(histogram(p2=2, p9=1), people).collect().rows() == [
+        ("b", 2, 1 / 3),
+        ("a", 9, 5 / 6),
+        ("c", 2, 1 / 3),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(3))
