@@ -30,6 +30,8 @@ class Dataset:
     folder: str
 
 
+WEEK = 7
+"""A project of one scored date has nothing that an alert could compare it with."""
 EXAMPLE = Path(str(files("engagement_pipeline.example")))
 DATASETS = {
     "example": Dataset("example", EXAMPLE / "catalog", "."),
@@ -69,7 +71,7 @@ def run_demo(dataset: str, path: Path | None = None, console: Console | None = N
             prepare_ds365(settings.landing, path)
         else:
             prepare(settings.landing, path)
-    problems = run_all(catalog, settings, console)
+    problems = run_all(catalog, settings, console, days_before=WEEK)
     problems += judge_all(catalog, settings, console)
     if problems:
         raise DemoFailed("\n".join(problems))

@@ -7,7 +7,7 @@ data of the demo (`demo`).
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from engagement_pipeline.orchestration.assets.health import HEALTH
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
+from engagement_pipeline.orchestration.judging import parts_of
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.standing import frozen, lacks_reference
@@ -50,12 +51,15 @@ def run_all(
     console: Console,
     as_of: date | None = None,
     refit: bool = False,
+    days_before: int = 0,
 ) -> list[str]:
     """Lands what is new, makes every event day up to the as-of date, scores, decides and delivers the
     audiences, and prints what came of it. Safe to run again.
 
     `as_of`: by default the project's last day, or the last day with events. References stay as they are;
-    one is fitted where a score has none for its present rules, all of them with `refit`. What fails does not
+    one is fitted where a score has none for its present rules, all of them with `refit`.
+    `days_before`: the scores that alerts watch are also made for so many days before, to compare with, on a
+    project that has no earlier dates. What fails does not
     stop what does not depend on it. Gives what failed or was refused, in words; raises NothingToScore and
     DateOutside.
     """
@@ -70,6 +74,13 @@ def run_all(
             # A source that failed keeps the events it had; the others' are measured.
             rest = ["daily_measures", *people_inputs(catalog)]
             done("Measures of what is stored", "event_days", last, first, rest)
+        earlier = last - timedelta(days=days_before)
+        if days_before and catalog.alerts and earlier >= first:
+            watched = sorted(
+                {part for each in catalog.alerts.values() for part in parts_of(catalog, each.score)}
+            )
+            tables = [f"{kind}/{name}" for kind in ("points", "scores") for name in watched]
+            done(f"Scores that alerts watch, as of {earlier}", "as_of_dates", earlier, only=tables)
         if catalog.scores or catalog.segments:
             done(f"Scores and segments as of {last}", "refit", last, only=scored_tables(bench, last, refit))
         else:

@@ -67,6 +67,20 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
         if _made(lake, f"audiences/{name}", as_of)
     )
 
+    yield from _alerts(catalog, lake, as_of)
+
+
+def _alerts(catalog: Catalog, lake: Lake, as_of: date) -> Iterator[RenderableType]:
+    """A line per alert that was made for the date."""
+    made = [
+        (alert, lake.scan(f"alerts/{name}", [as_of.isoformat()]).collect())
+        for name, alert in catalog.alerts.items()
+        if _made(lake, f"alerts/{name}", as_of)
+    ]
+    if made:
+        yield _title("Alerts")
+        yield terminal.alert_lines(made)
+
 
 def _unverified(catalog: Catalog, lake: Lake, score: Score, as_of: date) -> Unverified | None:
     if not (shadows := shadows_of(catalog)) or not lake.exists("measure_coverage"):

@@ -13,7 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from engagement_pipeline.catalog.specs import Campaign, Score
+from engagement_pipeline.catalog.specs import Alert, Campaign, Score
+from engagement_pipeline.core.alerts import TELL
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.drift import Drift
 from engagement_pipeline.core.scores import TRUSTED
@@ -151,6 +152,29 @@ def waterfall_block(campaign: Campaign, steps: pl.DataFrame) -> RenderableType:
         share = people / max(1, candidates)
         lines.add_row(Text(words, style=style), Text(drawn, style=style), count(people), percent(share))
     return _block(campaign.campaign, campaign.goal, lines)
+
+
+def alert_lines(alerts: Iterable[tuple[Alert, pl.DataFrame]]) -> Table:
+    """A line per alert: how many people are told of, how many who fell are held back and why, and what made
+    most of them fall. Each with its rows of `frames.ALERTS` on one date."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("alert", style="bold", no_wrap=True)
+    table.add_column("told of", justify="right", no_wrap=True)
+    for name in ("held back", "mostly because of"):
+        table.add_column(name, overflow="fold")
+    for alert, rows in alerts:
+        told = rows.filter(pl.col("decision") == TELL)
+        held = rows.filter(pl.col("because").is_not_null()).group_by("because").len().sort("because")
+        causes = (
+            told.drop_nulls("cause").group_by("cause").len().sort("len", "cause", descending=[True, False])
+        )
+        table.add_row(
+            alert.alert,
+            Text(count(told.height), style=_SENT if told.height else ""),
+            ", ".join(f"{count(number)} {_words(why)}" for why, number in held.iter_rows()),
+            Text(", ".join(f"{cause} ({count(number)})" for cause, number in causes.head(2).iter_rows())),
+        )
+    return table
 
 
 def side_by_side(blocks: Iterable[RenderableType]) -> Columns:

@@ -96,6 +96,16 @@ PLANTED: list[tuple[str, str, Row]] = [
     ("audiences/perks", "variant: of the definition", {"variant": "other"}),
     ("audiences/perks", "variant: given when sent or held out", {"variant": None, "message": None}),
     ("audiences/perks", "message: given with the variant", {"message": None}),
+    ("alerts/cooling", "person_id: said", {"person_id": " "}),
+    ("alerts/cooling", "decision: known", {"decision": "shout", "because": "stale"}),
+    ("alerts/cooling", "because: known", {"decision": "hold_back", "because": "a whim"}),
+    ("alerts/cooling", "because: given exactly when held back", {"because": "stale"}),
+    ("alerts/cooling", "because: given exactly when held back", {"decision": "hold_back"}),
+    ("alerts/cooling", "drop: difference of the scores", {"drop": 4.0}),
+    ("alerts/cooling", "drop: down, by score or by band", {"drop": -1.0, "score_after": 10.0, "bands": 0}),
+    ("alerts/cooling", "compared_with: before the date", {"compared_with": DAY}),
+    ("alerts/cooling", "why: given with the cause", {"why": None}),
+    ("alerts/cooling", "bands: given with the bands", {"bands": None}),
     *(
         (f"{kind}/email", rule, change)
         for kind in ("score_quality", "score_deciles", "weight_proposal")

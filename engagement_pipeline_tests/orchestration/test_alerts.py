@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from engagement_pipeline.delivery import webhook
+from engagement_pipeline.delivery.alerts import Told, payload
 from engagement_pipeline.orchestration import alert_sensor
 from engagement_pipeline.orchestration.erasure import erase_requested
 from engagement_pipeline.storage.current import read_current
@@ -28,17 +29,12 @@ from engagement_pipeline_tests.orchestration.scenario import (
     mail,
 )
 from engagement_pipeline_tests.orchestration.test_sensors import tick
+from engagement_pipeline_tests.pages import DOCS
 
-COOLING = """\
-alert: cooling
-goal: Call those who stop reading
-owner: team:lifecycle
-score: reading
-drop: {score: 4, within: 3d}
-cooldown: 3d
-destinations: [{kind: log}, {kind: file, path: cooling}]
-"""
-HOOK = COOLING.replace("{kind: log}", "{kind: webhook, url_env: COOLING_HOOK, timeout: 1}")
+PAGE = (DOCS / "alerts.md").read_text("utf-8")
+HOOK_LINE = "  - {kind: webhook, url_env: COOLING_HOOK}\n"
+COOLING = PAGE.split("```yaml\n")[1].split("```")[0].replace(HOOK_LINE, "")
+HOOK = COOLING.replace("  - {kind: log}\n", HOOK_LINE)
 FELL = date(2026, 3, 31)
 """The first date on which a fall counts; four people fell then, see `scenario.files`."""
 READING = ["points/reading", "scores/reading"]
@@ -137,7 +133,7 @@ def test_a_date_is_told_once_and_stays_as_it_was(falling: Scenario) -> None:
 
 
 def test_a_date_on_which_nobody_was_told_of_is_not_settled(falling: Scenario) -> None:
-    falling.edit("alerts/cooling.yaml", "score: 4", "score: 9")
+    falling.edit("alerts/cooling.yaml", "score: 4,", "score: 9,")
     falling.run("alerts", FELL)
     assert shown(falling, "alert_deliveries/cooling") == {f"nobody on {FELL}": "-"} | {
         name: text
@@ -146,7 +142,7 @@ def test_a_date_on_which_nobody_was_told_of_is_not_settled(falling: Scenario) ->
     }
     assert begun(falling.bench.database, "cooling") == {}
     assert not falling.settings.exports.exists()
-    falling.edit("alerts/cooling.yaml", "score: 9", "score: 4")
+    falling.edit("alerts/cooling.yaml", "score: 9,", "score: 4,")
     falling.run("alerts", FELL)
     assert told(falling).height == 4
 
@@ -177,9 +173,12 @@ def test_a_feed_that_broke_is_no_fall(falling: Scenario) -> None:
 
 
 def test_a_condition_chooses_whom_it_concerns(falling: Scenario) -> None:
-    where = "where: \"profile.plan = 'silver' and score.reading > 3\"\ncooldown: 3d"
-    falling.edit("alerts/cooling.yaml", "cooldown: 3d", where)
+    where = "where: \"profile.plan = 'silver' and score.reading > 4\"\ncooldown: 3d "
+    falling.edit("alerts/cooling.yaml", "cooldown: 3d ", where)
     falling.run("alerts", FELL)
+    alert = falling.catalog.alerts["cooling"]
+    body = payload(Told("corner", alert, FELL, falling.table("alerts/cooling", FELL)))
+    assert body == json.loads(PAGE.split("```json\n")[1].split("```")[0])
     assert told(falling)["person_id"].to_list() == [PEOPLE[0]]
     assert "| not matching where | 3 |" in shown(falling, "alerts/cooling")["waterfall"]
 
@@ -272,7 +271,7 @@ def test_scores_that_are_due_are_waited_for(falling: Scenario) -> None:
 
 
 def test_a_date_without_news_is_looked_at_again_when_its_scores_change(falling: Scenario) -> None:
-    falling.edit("alerts/cooling.yaml", "score: 4", "score: 9")
+    falling.edit("alerts/cooling.yaml", "score: 4,", "score: 9,")
     falling.run("alerts", FELL)
     assert tick(falling, "score_drops")[0] == []
     falling.drop("mail/late.csv", mail([("more", PEOPLE[0], "click", f"{DAYS[2]}T07:00:00Z")]))
