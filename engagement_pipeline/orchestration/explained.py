@@ -4,7 +4,7 @@ Nothing is stored and Dagster is not needed. Here: the rows of an explanation. N
 it is about (`explaining`), words (`reports.explanations`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -12,11 +12,11 @@ import polars as pl
 
 from engagement_pipeline.core import explanations as core
 from engagement_pipeline.core.facts import profile_facts
-from engagement_pipeline.core.frames import DAILY_MEASURES, POINT, POINTS
+from engagement_pipeline.core.frames import POINT, POINTS
 from engagement_pipeline.core.scales import edges
 from engagement_pipeline.core.words import as_text
-from engagement_pipeline.engines.window import added_up
-from engagement_pipeline.orchestration.known import PartOutdated, known_rows, people_on
+from engagement_pipeline.engines.window import Window, with_people
+from engagement_pipeline.orchestration.known import known_rows, people_on
 from engagement_pipeline.orchestration.measured import covered
 from engagement_pipeline.orchestration.past import (
     Definition,
@@ -76,19 +76,24 @@ class Explained:
         """`frames.POINTS` of the person, from today's measures; None where that cannot be."""
         if not self.known:
             return None
-        plan, as_of, one = self.plan, self.as_of, pl.col("person_id") == self.person
+        bench, plan, as_of, one = self.bench, self.plan, self.as_of, pl.col("person_id") == self.person
+        windows: Iterable[Window] = []
         try:
-            known = known_rows(self.bench, plan, as_of)
+            known = known_rows(bench, plan, as_of, parts_as_stored=True)
             if plan.rules:
-                check_coverage(covered(self.bench), plan, self.bench.catalog.project.start_date, as_of)
-                daily = window_rows(self.bench, [plan], as_of).filter(one)
-                said = message_rows(self.bench, [plan], as_of)
-                window = added_up(daily, [plan], as_of, None if said is None else said.filter(one))
-            else:
-                window = added_up(DAILY_MEASURES.to_frame().lazy(), [plan], as_of)
-        except (MeasuresMissing, PartOutdated, StorageError):
+                check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
+                said = message_rows(bench, [plan], as_of)
+                said = None if said is None else said.filter(one)
+                daily = window_rows(bench, [plan], as_of).filter(one)
+                windows = bench.engine.windows(daily, [plan], as_of, said)
+        except (MeasuresMissing, StorageError):
             return None
-        return as_text(window.points(plan, None if known is None else known.filter(one)))
+        if known is None:
+            found = [window.points(plan) for window in windows]
+        else:
+            mine = with_people(windows, known.filter(one), [plan], as_of)
+            found = [window.points(plan, people) for window, people in mine]
+        return pl.concat([POINTS.to_frame(), *(as_text(part).select(POINTS.names()) for part in found)])
 
     def row(self) -> tuple[Any, ...]:
         """Of `EXPLAINED`."""
@@ -194,7 +199,9 @@ class Explained:
         if state == "unscored":
             return self._unscored()
         if state == "inactive":
-            return "nothing in the window: the points are those that people have without doing anything"
+            if self.plan.parts.parts and not self.plan.counting:
+                return "inactive: the person did nothing that any of the scores added up counts"
+            return "inactive: nothing in the window; the points are those of people who do nothing"
         guard = guard_on(self.bench, self.plan, self.as_of)
         if state == "stale":
             return f"stale: {'; '.join(guard.stale) or 'a source lacked days when it was made'}"

@@ -231,6 +231,7 @@ def _near(people: pl.LazyFrame | None, aliases: pl.LazyFrame, asked: str) -> str
     lower = pl.col("id").str.to_lowercase()
     for length in (len(wanted), 6, 3, 1):
         alike = ids.filter(lower.str.starts_with(wanted[:length])).unique().sort("id").head(NEAR)
-        if found := nearest(asked, alike.collect()["id"]):
-            return f"; did you mean '{found}'?"
+        named = {each.lower(): each for each in reversed(alike.collect()["id"])}
+        if found := nearest(wanted, named):
+            return f"; did you mean '{named[found]}'?"
     return ""

@@ -61,11 +61,11 @@ def _score(score: dict[str, Any], rules: pl.DataFrame, parts: pl.DataFrame) -> I
         yield Padding(Text(score["scale"]), (0, 0, 0, 2))
     if score["bands"]:
         yield Padding(Text(score["bands"]), (0, 0, 0, 2))
-    if not rules.is_empty():
+    if rules["gave"].any() or score["changed_since"]:
         yield Padding(_ledger(score, rules), (0, 0, 0, 2))
     silent = [rule for rule, gave in rules.select("rule", "gave").iter_rows() if not gave]
     if silent:
-        yield Padding(Text(f"nothing from: {', '.join(silent)}", style=FAINT), (0, 0, 0, 2))
+        yield Padding(Text(f"nothing from: {'; '.join(silent)}", style=FAINT), (0, 0, 0, 2))
     if not parts.is_empty():
         yield Padding(_parts(parts), (0, 0, 0, 2))
     yield Padding(Text(_made(score), style=FAINT), (0, 0, 0, 2))
