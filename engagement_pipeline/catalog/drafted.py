@@ -4,6 +4,7 @@ Everything is checked together, as if the files stood in the folder. Here: putti
 Not here: the checks (`lint`), and what a change comes to (`orchestration.comparing`).
 """
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -37,13 +38,13 @@ def load_drafted(path: Path, active: Path) -> Catalog:
     document = read(path, str(path))
     if document.issues or not isinstance(document.data, dict):
         raise CatalogError(list(document.issues) or [Issue(str(path), 1, "is empty")])
-    for key, file in _SINGLE.items():
-        if key in document.data:
-            return _loaded(active, {file: path.read_bytes()}, {file: str(path)})
-    # Other definitions may name a score, and a score names none of them.
+    # Other definitions may name a score, and a score names none of them; a source has `events`, too.
     kinds = sorted(_KINDS, key=lambda each: each == "score")
     kind = next((each for each in kinds if isinstance(document.data.get(each), str)), None)
     if kind is None:
+        for key, file in _SINGLE.items():
+            if key in document.data:
+                return _loaded(active, {file: path.read_bytes()}, {file: str(path)})
         named = ", ".join(f"{each}:" for each in _KINDS)
         raise CatalogError(
             [Issue(str(path), 1, f"does not say what it defines; it begins with one of {named}")]
@@ -56,13 +57,21 @@ def with_definitions(
     active: Path, given: Mapping[tuple[str, str], Mapping[str, Any]], *, alone: bool
 ) -> Catalog:
     """The active catalog with other definitions. given: (kind, name) -> what `as_data` gave of each. alone:
-    without any other of the scores, segments and campaigns that the folder has. Raises CatalogError."""
+    without any other of the scores, segments and campaigns that the folder has, and then without outcomes and
+    alerts that name one of those. Raises CatalogError."""
     files = {
         _file_of(active, kind, name): yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True).encode()
         for (kind, name), data in given.items()
     }
     names = {_file_of(active, kind, name): f"the published {kind} {name}" for kind, name in given}
-    return _loaded(active, files, names, ("scores", "segments", "campaigns") if alone else ())
+    without = ("scores", "segments", "campaigns") if alone else ()
+    try:
+        return _loaded(active, files, names, without)
+    except CatalogError as error:
+        unversioned = [each.file for each in error.issues if each.file.startswith(("outcomes/", "alerts/"))]
+        if not alone or not unversioned:
+            raise
+    return _loaded(active, files, names, (*without, *unversioned))
 
 
 def as_data(spec: Spec) -> dict[str, Any]:
@@ -78,7 +87,7 @@ def _loaded(
         folder = Path(made)
         for path in (*active.rglob("*.yaml"), *active.rglob("*.yml")):
             relative = path.relative_to(active)
-            if relative.parts[0] not in without:
+            if relative.parts[0] not in without and relative.as_posix() not in without:
                 (folder / relative).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, folder / relative)
         for file, content in files.items():
@@ -101,7 +110,8 @@ def _file_of(folder: Path, kind: str, name: str) -> str:
     for file, declared in taken.items():
         if declared == name:
             return f"{_KINDS[kind]}/{file}"
-    file = f"{name}.yaml"
+    # What is no name is refused by the checks; it must not lead out of the folder before.
+    file = f"{name}.yaml" if re.fullmatch(r"\w+", name) else "draft.yaml"
     while file in taken:
         file = f"_{file}"
     return f"{_KINDS[kind]}/{file}"
