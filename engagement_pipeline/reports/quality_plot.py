@@ -78,10 +78,10 @@ def _tenths(axes: Axes, deciles: pl.DataFrame, score: str) -> None:
         axes.plot(tenths, foretold["rate"].to_list(), "o", color=_EXPECTED, markersize=3.5, label="seen then")
         axes.legend(frameon=False, fontsize=7, labelcolor=INK, loc="upper right")
     axes.axhline(sum(rates) / max(len(rates), 1), color=INK, linewidth=0.7, linestyle=(0, (2, 2)))
-    axes.set_xticks(range(1, 11), ["top", *map(str, range(2, 10)), "last"])
+    axes.set_xticks(range(1, 11), ["likeliest", *map(str, range(2, 10)), "least"])
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     axes.set_ylim(bottom=0)
-    _plain(axes, f"outcomes by tenth of {score.replace('_', ' ')}")
+    _plain(axes, f"outcomes by tenth, foretold by {score.replace('_', ' ')}")
 
 
 def _plain(axes: Axes, title: str) -> None:

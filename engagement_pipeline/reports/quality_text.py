@@ -86,7 +86,7 @@ def _tenths(deciles: pl.DataFrame) -> Table:
     most = max(*mine["rate"], 1e-9)
     lines = Table.grid(padding=(0, 1))
     for row in mine.iter_rows(named=True):
-        name = {1: "top tenth", 10: "last tenth"}.get(row["decile"], str(row["decile"]))
+        name = {1: "likeliest", 10: "least likely"}.get(row["decile"], str(row["decile"]))
         span = "" if row["low"] is None else f"({row['low']:.1%} to {row['high']:.1%})"
         lines.add_row(
             Text(name, style="bold"),

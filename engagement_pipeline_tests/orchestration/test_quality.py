@@ -227,7 +227,7 @@ def test_the_terminal_shows_it(shop: Scenario, monkeypatch: pytest.MonkeyPatch) 
     text = console.export_text()
     assert "reading: order_completed within 7 days" in text
     assert "beats recency" in text
-    assert "top tenth" in text
+    assert "likeliest" in text
     assert max(map(len, text.splitlines())) <= 100
     with pytest.raises(NothingJudged, match="did you mean 'reading'"):
         judge(shop.catalog, shop.settings, console, "raeding", stored=True)

@@ -64,7 +64,7 @@ def test_the_terminal_fits_a_hundred_columns(found: Quality) -> None:
     text = shown(quality_block(outcome(), "s", found.figures, found.deciles))
     assert "✓ beats recency" in text
     assert "days since last event" in text
-    assert "top tenth" in text and "last tenth" in text
+    assert "likeliest" in text and "least likely" in text
     assert "…" not in text
     assert "as many outcomes were expected" in text.replace("\n", " ")
 
