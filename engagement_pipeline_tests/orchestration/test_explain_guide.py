@@ -38,6 +38,6 @@ def test_the_guide_shows_what_the_commands_say(
 def test_the_python_of_the_guide_runs(made: Scenario) -> None:
     source = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, Any] = {"catalog": made.catalog, "settings": made.settings}
-    exec("\n".join(source), names)  # noqa: S102  our own page
+    exec("\n".join(source), names)
     assert names["why"].rules["points"].sum() == names["why"].scores["points"][0]
     assert names["moved"].changes.height == 2

@@ -96,7 +96,7 @@ def test_why_there_is_no_score(copied: Scenario) -> None:
 
 
 def test_what_changed_since_it_was_stored_has_a_row_of_its_own(copied: Scenario) -> None:
-    copied.drop("mail/late.csv", mail([("late", ADA, "click", f"{LAST}T07:00:00Z")]))
+    copied.drop("mail/late.csv", mail([("c-late", ADA, "click", f"{LAST}T07:00:00Z")]))
     copied.run("landing")
     copied.run("event_days", LAST)
     copied.write("project.yaml", (copied.folder / "catalog" / "project.yaml").read_text())
