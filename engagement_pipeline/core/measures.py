@@ -123,6 +123,23 @@ def knows_machines(catalog: Catalog) -> bool:
     )
 
 
+def read_by(measures: Iterable[Measure]) -> frozenset[str]:
+    """The columns of events that these measures read."""
+    found = {"event_date", "person_id"}
+    for each in measures:
+        found |= set() if each.where is None else each.where.columns
+        asked = {
+            "event": each.events or each.without,
+            "channel": each.channels,
+            "unit": each.unit,
+            "is_machine": each.machine != "include",
+            "value": each.kind == "value",
+            "message_id": each.kind == "messages",
+        }
+        found |= {name for name, reads in asked.items() if reads}
+    return frozenset(found)
+
+
 def daily_measures(events: pl.LazyFrame, measures: Iterable[Measure]) -> pl.LazyFrame:
     """`frames.DAILY_MEASURES` of the events given: a row per person, day and measure that is not zero; none
     of measures that count messages.

@@ -16,7 +16,7 @@ import polars as pl
 
 from engagement_pipeline.core.changing import changing
 from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES
-from engagement_pipeline.core.measures import Measure, daily_measures, daily_messages
+from engagement_pipeline.core.measures import Measure, daily_measures, daily_messages, read_by
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.engines.span import People, Stretch, windows
 from engagement_pipeline.engines.window import Window, added_up, read, with_people
@@ -36,12 +36,12 @@ class LocalEngine:
         """`frames.DAILY_MEASURES`; a part per range of days, ascending. Rows within a part come in no order:
         sorting them takes four times as long as computing them, and storage sorts what it writes anyway."""
         for part in self._split(events, "event_date"):
-            yield daily_measures(part, measures).collect()
+            yield daily_measures(_once(part, measures), measures).collect()
 
     def messages(self, events: pl.LazyFrame, measures: Collection[Measure]) -> Iterator[pl.DataFrame]:
         """`frames.DAILY_MESSAGES`; parts as those of `measures`."""
         for part in self._split(events, "event_date"):
-            yield daily_messages(part, measures).collect()
+            yield daily_messages(_once(part, measures), measures).collect()
 
     def points(
         self,
@@ -153,6 +153,15 @@ class LocalEngine:
         ranges = keys.group_by(before * self.buckets // pl.col("weight").sum(), maintain_order=True)
         ends = [None, *ranges.agg(pl.col(key).last())[key][:-1], None]
         return list(pairwise(ends))
+
+
+def _once(events: pl.LazyFrame, measures: Collection[Measure]) -> pl.LazyFrame:
+    """The events in memory, as far as measures read them. Lazily every condition is pushed into a scan of its
+    own: 57 measures read a file of 8 MB 22 times over, in the same time here and 22 times as long from afar.
+    """
+    columns = events.collect_schema().names()
+    read = read_by(measures)
+    return events.select(name for name in columns if name in read).collect().lazy()
 
 
 def _first_days(earlier: pl.LazyFrame) -> pl.LazyFrame:

@@ -69,6 +69,26 @@ def test_measures_come_in_parts_of_ascending_days_that_are_the_whole(buckets):
         assert before["event_date"].max() < after["event_date"].min()
 
 
+@pytest.mark.parametrize("buckets", [1, 3])
+def test_events_are_read_once_however_many_measures_there_are(buckets):
+    rules = [{"event": "opened", "weight": 1, "where": f"category = '{n}'"} for n in range(30)]
+    more = {"event": "ordered", "weight": 1, "per": 1, "unit": "EUR", "machine": "exclude", "ceiling": 9}
+    rules += [more, {"channel": "email", "weight": 1}, {"event": "opened", "count": "messages", "weight": 1}]
+    measures = measures_of(catalog(score("many", rules))).values()
+    reads = []
+
+    def noticed(frame: pl.DataFrame) -> pl.DataFrame:
+        reads.append(frame.height)
+        return frame
+
+    whole = daily_measures(EVENTS, measures).collect()
+    counted = EVENTS.map_batches(noticed, schema=EVENTS.collect_schema())
+    engine = LocalEngine(buckets)
+    assert_frame_equal(pl.concat(engine.measures(counted, measures)), whole, check_row_order=False)
+    assert len(reads) == (1 if buckets == 1 else 1 + buckets), "once to cut it, once a bucket"
+    assert not any(part.height for part in engine.messages(EVENTS, measures)), "nothing names a message"
+
+
 @pytest.mark.parametrize("buckets", [1, 4])
 def test_nothing_to_do_gives_one_empty_part(buckets):
     nothing = EVENTS.clear()
