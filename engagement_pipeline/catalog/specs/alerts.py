@@ -90,7 +90,7 @@ class Alert(Spec):
     where: str | None = None
     """A condition on people, as in segments; everyone with the score without it."""
     cooldown: Days = Field(default_factory=lambda: 14)
-    """For how long nobody is told of the same person again."""
+    """For how long nobody is told of the same person again; 14 days without it."""
     at_most: Annotated[int, Field(ge=1)] = 1000
     """The people told of on one date, the deepest falls first; the others are counted."""
     destinations: Annotated[list[AlertDestination], Field(min_length=1)]
