@@ -8,9 +8,11 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 
 import polars as pl
 
+from engagement_pipeline.core.adding import Term, added
 from engagement_pipeline.core.event_rules import CompiledRule
 from engagement_pipeline.core.exact import BILLIONTH, INT64_MAX, narrow, quantise
 from engagement_pipeline.core.frames import POINT
@@ -35,6 +37,7 @@ def sums(
     rules: Iterable[CompiledRule],
     as_of: date,
     largest: Mapping[str, int] | None = None,
+    people: int | None = None,
 ) -> dict[str, pl.LazyFrame]:
     """By quantity (`Quantity.id`), a row per person who has it in the longest window of the rules that read
     it: for each of their windows the quantity, capped and weighted sums, and whether anything was found
@@ -43,6 +46,8 @@ def sums(
     daily: by measure what `Quantity.of` takes, people as any type.
     largest: by measure the largest size of a day's quantity. Where it shows that sums fit in 64 bits they are
     added up in 64, without it in 128 where the rules alone do not show that; the results are the same.
+    people: where `person_id` are numbers, one that is above all of them. They are added up in half of the
+    time then, and come in their order.
     """
     # One group_by per quantity, with all rules that read it: 1.5 s for 11 million rows and 40 rules, where
     # one group_by over everything took 2.7 s.
@@ -53,7 +58,9 @@ def sums(
             readers[rule.per.reads].append(rule.per)
     known = largest or {}
     return {
-        quantity.id: _sums(quantity.of(daily[quantity.measure], as_of), each, as_of, _bound(quantity, known))
+        quantity.id: _sums(
+            quantity.of(daily[quantity.measure], as_of), each, as_of, _bound(quantity, known), people
+        )
         for quantity, each in readers.items()
     }
 
@@ -116,14 +123,18 @@ def _bound(quantity: Quantity, largest: Mapping[str, int]) -> int | None:
 
 
 def _sums(
-    daily: pl.LazyFrame, readers: Sequence[CompiledRule], as_of: date, largest: int | None
+    daily: pl.LazyFrame,
+    readers: Sequence[CompiledRule],
+    as_of: date,
+    largest: int | None,
+    people: int | None,
 ) -> pl.LazyFrame:
     """Rules with the same cap, weight, decay and window share their sums, whichever score they belong to."""
     longest = max(rule.window for rule in readers)
     first = as_of - timedelta(days=longest - 1)
     age = pl.lit(as_of).cast(pl.Int32) - pl.col("event_date").cast(pl.Int32)
     by_age: dict[str, pl.Series] = {}
-    totals: dict[str, tuple[pl.Expr, str | None]] = {}
+    totals: dict[str, Term] = {}
     wide: set[str] = set()
     for rule in readers:
         window = rule.window
@@ -131,25 +142,37 @@ def _sums(
         if inside is not None:
             by_age[inside] = _padded([1] * window, longest)
         by_age[_table(rule)] = _padded(rule.factors, longest)
-        totals[_quantity(window)] = pl.col("quantity"), inside
-        totals[_capped(rule)] = _cap(rule), inside
-        totals[_weighted(rule)] = _cap(rule), _table(rule)
+        cap = None if rule.cap is None or (largest is not None and largest <= rule.cap) else rule.cap
+        totals[_quantity(window)] = Term(None, inside)
+        totals[_capped(rule)] = Term(cap, inside)
+        totals[_weighted(rule)] = Term(cap, _table(rule))
         if _leaves_64_bits(rule, largest):
             wide |= {_capped(rule), _weighted(rule)}
         if not rule.counts and (largest is None or largest * window > INT64_MAX):
             wide.add(_quantity(window))
+    within = daily.filter(pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)))
+    found_in = {
+        _found(window): name
+        for window in dict.fromkeys(rule.window for rule in readers)
+        if (name := f"within {window}") in by_age
+    }
+    if people is not None and not wide:
+        kind = daily.collect_schema()["person_id"]
+        return within.select("person_id", age.alias("age"), "quantity").map_batches(
+            partial(added, people=people, totals=totals, tables=by_age, found=found_in),
+            schema={
+                "person_id": kind,
+                **{name: pl.Int64() for name in totals},
+                **{name: pl.Boolean() for name in found_in},
+            },
+        )
     return (
-        daily.filter(pl.col("event_date").is_between(pl.lit(first), pl.lit(as_of)))
         # Factors by position of the age: joining them on the day took as long as the group_by itself.
-        .with_columns(**{name: pl.lit(table).gather(age) for name, table in by_age.items()})
+        within.with_columns(**{name: pl.lit(table).gather(age) for name, table in by_age.items()})
         .group_by("person_id")
         .agg(
-            *(_sum(term, factor, wide=name in wide).alias(name) for name, (term, factor) in totals.items()),
-            *(
-                (pl.col(name).max() == 1).alias(_found(window))
-                for window in {rule.window for rule in readers}
-                if (name := f"within {window}") in by_age
-            ),
+            *(_sum(term, wide=name in wide).alias(name) for name, term in totals.items()),
+            *((pl.col(name).max() == 1).alias(found) for found, name in found_in.items()),
         )
     )
 
@@ -162,14 +185,13 @@ def _leaves_64_bits(rule: CompiledRule, largest: int | None) -> bool:
     return not bounds or min(bounds) + rule.divisor // 2 > INT64_MAX // 2  # half: one is taken from another
 
 
-def _cap(rule: CompiledRule) -> pl.Expr:
+def _sum(term: Term, *, wide: bool) -> pl.Expr:
     quantity = pl.col("quantity")
-    return quantity if rule.cap is None else pl.min_horizontal(quantity, pl.lit(rule.cap, dtype=pl.Int64))
-
-
-def _sum(quantity: pl.Expr, factor: str | None, *, wide: bool) -> pl.Expr:
-    term = quantity.cast(pl.Int128) if wide else quantity
-    return (term if factor is None else term * pl.col(factor)).sum()
+    if term.cap is not None:
+        quantity = pl.min_horizontal(quantity, pl.lit(term.cap, dtype=pl.Int64))
+    if wide:
+        quantity = quantity.cast(pl.Int128)
+    return (quantity if term.factors is None else quantity * pl.col(term.factors)).sum()
 
 
 def _padded(table: Sequence[int], length: int) -> pl.Series:

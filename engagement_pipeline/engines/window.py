@@ -99,6 +99,7 @@ def added_up(
         [rule for plan in plans for rule in plan.rules],
         as_of,
         {measure: largest(frame) for measure, frame in each.items()},
+        people.len(),
     )
     # A score's contributions are put in the order of people in half of the time where sums are in it already.
     ordered = pl.collect_all([frame.sort("person_id") for frame in found.values()])
