@@ -1,7 +1,7 @@
 """What more definitions cost, and what a setting does to the memory of very many events.
 
-Run `python -m engagement_pipeline_tests.benchmarks.bench_definitions [--events 20000000] [--definitions 10 50]
-[--buckets 1]`. Events lie in parquet files by day. Measures of the first definitions of `catalog_50`,
+Run `python -m engagement_pipeline_tests.benchmarks.bench_definitions [--events 20000000] [--buckets 1 8]
+[--definitions 10 50]`. Events lie in parquet files by day. Measures of the first definitions of `catalog_50`,
 their points and their scores are computed by the engine and written to files; left out are contracts, digests
 and commits (`bench_stored`). Every number of definitions runs in a process of its own.
 """
