@@ -91,15 +91,16 @@ def alerts_are_told_apart(draft: Draft) -> Iterator[Issue]:
             labels.add(destination.label)
             if not isinstance(destination, FileDestination):
                 continue
-            path, at = destination.path, (*at, "path")
+            path, key = destination.path, (*at, "path")
             if not stays_inside(path):
-                yield declared.issue(f"path '{path}' must be relative to the exports folder, without ..", *at)
+                message = f"path '{path}' must be relative to the exports folder, without .."
+                yield declared.issue(message, *key)
                 continue
             parts = PurePosixPath(path).parts
             for other, whose in taken:
                 if parts[: len(other)] == other or other[: len(parts)] == parts:
                     message = f"path '{path}' and {whose} are the same or one lies in the other"
-                    yield declared.issue(f"{message}: give each a folder of its own", *at)
+                    yield declared.issue(f"{message}: give each a folder of its own", *key)
                     break
             taken.append((parts, f"path '{path}' of alert '{declared.name}'"))
 

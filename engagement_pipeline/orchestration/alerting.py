@@ -159,10 +159,9 @@ class Alerting:
         for (before,), some in told.group_by("compared_with", maintain_order=True):
             keys = [before.isoformat(), day.isoformat()]
             if all(key in stored for key in keys):  # points of old dates are not kept for ever
-                sides = [self.bench.lake.scan(table, [key]) for key in keys]
-                if any(let_go(each) for each in sides):
-                    continue
-                found.append(why(*sides, some["person_id"].to_list()).collect())
+                one, other = (self.bench.lake.scan(table, [key]) for key in keys)
+                if not let_go(one) and not let_go(other):
+                    found.append(why(one, other, some["person_id"].to_list()).collect())
         if not found:
             return rows
         causes = pl.concat(found)
