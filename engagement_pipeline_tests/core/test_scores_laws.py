@@ -93,7 +93,7 @@ def test_bands_that_tile_the_scale_hold_every_score_once(edges, included, points
     assert band_of(points, bands, None) == f"band_{passed}"
 
 
-@quick
+@settings(max_examples=150, deadline=None)
 @given(EDGES, INCLUDED, MARGIN, eighths, eighths)
 def test_a_band_is_left_exactly_where_the_score_is_clear_of_its_edge(edges, included, margin, before, now):
     bands = tiled(edges, included)
