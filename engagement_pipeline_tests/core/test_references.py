@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from engagement_pipeline.core import scores
 from engagement_pipeline.core.references import HISTOGRAM, fit, percentile, ranks, version
 
 
@@ -35,6 +36,14 @@ def test_the_population_is_the_known_or_the_active_and_never_the_unscored():
     assert fit(people, "known").collect().rows() == [(0, 1), (5, 2)]
     assert fit(people, "active").collect().rows() == [(5, 2)]
     assert fit(people, "active").collect().schema == HISTOGRAM
+
+
+def test_a_population_may_come_in_several_chunks():
+    people = pl.DataFrame({"person_id": list("abcde")}).sort("person_id").lazy()
+    points = pl.DataFrame({"person_id": ["b", "e"], "points": [-12_750, 15_250]}).sort("person_id").lazy()
+    joined = scores.standing(points, people, None, needs_parts=True).collect()
+    assert joined.n_chunks() > 1, "as a join of what is sorted leaves it"
+    assert fit(joined.lazy(), "known").collect().rows() == [(-12_750, 1), (15_250, 1)]
 
 
 def test_equal_histograms_have_equal_versions_whatever_their_order():
