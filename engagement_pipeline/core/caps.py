@@ -13,7 +13,6 @@ from engagement_pipeline.catalog.specs import EventRule, Score
 from engagement_pipeline.core.exact import INT64_MAX, narrow
 from engagement_pipeline.core.frames import POINT
 
-
 _ZERO = pl.lit(0, dtype=pl.Int128)
 
 

@@ -23,7 +23,7 @@ from engagement_pipeline.catalog.specs import (
 from engagement_pipeline.catalog.specs import Mapping as RowMapping
 from engagement_pipeline.catalog.specs.mappings import Held, Only
 from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected, masked
-from engagement_pipeline.core.frames import DESCRIPTIONS
+from engagement_pipeline.core.descriptions import DESCRIPTIONS
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 from engagement_pipeline.reports import rules
 from engagement_pipeline.reports.scales import in_words

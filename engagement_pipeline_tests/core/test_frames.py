@@ -1,10 +1,11 @@
 import polars as pl
 
 from engagement_pipeline.core import frames
+from engagement_pipeline.core.descriptions import DESCRIPTIONS
 
 
 def test_every_stored_column_is_described() -> None:
     schemas = [value for value in vars(frames).values() if isinstance(value, pl.Schema)]
     stored = {name for schema in schemas for name in schema if schema is not frames.CONTRIBUTION}
-    assert stored <= set(frames.DESCRIPTIONS)
-    assert list(frames.DESCRIPTIONS) == sorted(frames.DESCRIPTIONS)
+    assert stored <= set(DESCRIPTIONS)
+    assert list(DESCRIPTIONS) == sorted(DESCRIPTIONS)

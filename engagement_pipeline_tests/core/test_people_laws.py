@@ -42,8 +42,11 @@ attribute_rules = st.fixed_dictionaries({"when": conditions, "weight": weights, 
 part_rules = st.fixed_dictionaries({"score": st.sampled_from(PARTS), "weight": weights, "group": groups})
 
 
+any_rules = st.one_of(event_rules(), attribute_rules, part_rules)
+
+
 @st.composite
-def definitions(draw, rules=st.one_of(event_rules(), attribute_rules, part_rules)):
+def definitions(draw, rules=any_rules):
     given = draw(st.lists(rules, min_size=1, max_size=5))
     return score(
         rules=given,
@@ -163,7 +166,7 @@ def test_caps_never_make_a_score_larger_and_account_for_all_they_take(definition
 def test_a_group_cap_takes_exactly_what_is_too_much(definition, people, rows):
     _, plan = plans_of(definition)
     total = None if definition.cap is None else round(definition.cap * 10_000)
-    for cs, points in points_of(definition, people, rows).select("contributions", "points").iter_rows():
+    for cs, total_points in points_of(definition, people, rows).select("contributions", "points").iter_rows():
         by_rule = {c["rule"]: c for c in cs}
         if total is None:
             for group in plan.caps.groups:
@@ -172,7 +175,7 @@ def test_a_group_cap_takes_exactly_what_is_too_much(definition, people, rows):
                 before = kept + sum(c["group_loss"] for c in members)
                 assert kept == max(-group.most, min(group.most, before))
         else:
-            assert abs(points) <= plan.caps.groups[-1].most
+            assert abs(total_points) <= plan.caps.groups[-1].most
 
 
 @quick
@@ -185,11 +188,11 @@ def test_reweighted_parts_stay_within_the_range_of_what_they_are(definition, peo
     )
     every = sum(rule.weight for rule in rules)
     named = {rule.score for rule in rules}
-    for person, points in points_of(definition, people, []).select("person_id", "points").iter_rows():
+    for person, found in points_of(definition, people, []).select("person_id", "points").iter_rows():
         parts = next(each["parts"] for each in people if each["person_id"] == person)
         there = [value for part, value in parts.items() if part in named]
         slack = every + len(rules)  # ten-thousandths: each score and each product is rounded
-        assert min(there) * every * 10_000 - slack <= points <= max(there) * every * 10_000 + slack
+        assert min(there) * every * 10_000 - slack <= found <= max(there) * every * 10_000 + slack
 
 
 @quick
