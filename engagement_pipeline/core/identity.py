@@ -106,8 +106,8 @@ def stitched(
     again.
 
     Quantities are counts and sums of hundredths, which add up over ids; what counts distinct things is made
-    of them afterwards (`core.quantities`), or stitched by `stitched_messages`. daily: `frames.DAILY_MEASURES`,
-    returned as it is when nobody has an alias by then. aliases: `frames.ALIASES`.
+    of them afterwards (`core.quantities`), or stitched by `stitched_messages`. daily:
+    `frames.DAILY_MEASURES`, returned as it is when nobody has an alias by then. aliases: `frames.ALIASES`.
     """
     known = known_on(aliases, as_of).collect()
     if known.is_empty():
