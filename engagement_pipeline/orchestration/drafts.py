@@ -41,7 +41,13 @@ from engagement_pipeline.orchestration.measured import (
 )
 from engagement_pipeline.orchestration.overlay import Overlay
 from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, points_rows, scores_rows
-from engagement_pipeline.orchestration.standing import bands_before, frozen, guard_on, reference_in_force
+from engagement_pipeline.orchestration.standing import (
+    bands_before,
+    frozen,
+    guard_on,
+    of_parts,
+    reference_in_force,
+)
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
@@ -94,7 +100,7 @@ class Trial(Workbench):
             lambda as_of: people_on(self.catalog, self.people(), asked_of(plan), as_of),
             known,
             [day],
-            {day: guard},
+            {day: of_parts(self, plan, day, guard)},
             self.catalog.project.limits.reference_people,
             partial(bands_before, self, plan),
         )
@@ -132,7 +138,8 @@ class Trial(Workbench):
 
     def _fitted(self, plan: ScorePlan, points: pl.LazyFrame) -> pl.DataFrame:
         everyone = people_on(self.catalog, self.people(), asked_of(plan), self.as_of)
-        histogram = fit(standing(points, everyone, plan.applies_to), plan.scale.population).collect()
+        known = standing(points, everyone, plan.applies_to, plan.parts.needed)
+        histogram = fit(known, plan.scale.population).collect()
         self.refitted[plan.name] = int(histogram["persons"].sum())
         return histogram.select(
             pl.lit(self.as_of).alias("effective_from"),

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from engagement_pipeline.core.points import LOSSES
+from engagement_pipeline.orchestration.old_versions import version_scores
 from engagement_pipeline.orchestration.pending import due_as_of_dates
 from engagement_pipeline_tests.orchestration.scenario import (
     FIRST,
@@ -185,6 +187,17 @@ def test_nothing_is_due_and_then_what_stands_on_a_changed_part(made: Scenario, t
     assert {"points/fit", "scores/fit", "points/overall", "points/above", "scores/above"} <= set(due[LAST])
     copied.run("as_of_dates", LAST)
     assert due_as_of_dates(copied.bench, LAST) == {}
+    copied.close()
+
+
+def test_a_draft_is_fitted_on_whom_a_composite_scores(made: Scenario, tmp_path: Path) -> None:
+    copied = made.copy(tmp_path)
+    copied.edit("scores/above.yaml", "reading, weight: 1", "reading, weight: 2")
+    tried = version_scores(copied.folder / "catalog", copied.settings, "above", None, LAST).scores
+    assert None in tried["points"], "somebody lacks a part"
+    copied.run("refit", LAST)
+    stored = copied.table("scores/above", LAST)
+    assert_frame_equal(tried, stored.sort("person_id"), check_column_order=False)
     copied.close()
 
 
