@@ -11,6 +11,11 @@ FILE = "scores/email.yaml"
 BANDS = "bands: {low: [1, 4], medium: [4, 7], high: [7, 10]}"
 
 
+def of_score(issues: list[str]) -> list[str]:
+    """Those of the score's own file: the catalog has a segment that names a band, too."""
+    return [issue for issue in issues if issue.startswith(FILE)]
+
+
 @pytest.mark.parametrize(
     ("bands", "message"),
     [
@@ -64,7 +69,7 @@ def test_bands_that_do_not_tile_their_scale(tmp_path: Path, bands: str, message:
 def test_bands_of_points_reach_without_bound(tmp_path: Path, bands: str, messages: list[str]) -> None:
     text = EMAIL.replace("scale: {method: percentile, range: [1, 10]}", "scale: {method: points}")
     folder = catalog(tmp_path, {FILE: text.replace(BANDS, f"bands: {bands}")})
-    assert said(folder) == [f"{FILE}:9: {message}" for message in sorted(messages)]
+    assert of_score(said(folder)) == [f"{FILE}:9: {message}" for message in sorted(messages)]
 
 
 def test_the_line_is_that_of_the_band(tmp_path: Path) -> None:
@@ -118,7 +123,7 @@ def test_hysteresis_is_narrower_than_the_narrowest_band(tmp_path: Path, margin: 
 def test_hysteresis_without_an_edge(tmp_path: Path, bands: str) -> None:
     found = planted(tmp_path, FILE, BANDS, f"{bands}\nhysteresis: 0.5")
     message = "hysteresis is about leaving a band; it needs two bands or more"
-    assert found == [f"{FILE}:10: {message}"]
+    assert of_score(found) == [f"{FILE}:10: {message}"]
 
 
 def test_bands_without_bounds_are_as_wide_as_it_takes(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ OPENED = "{event: email_opened, weight: 3, cap: {per_day: 1}}"
         (SCORE, "[1, 4]", "[one, 4]", ["9: low: 'one' is not a number"]),
         (SCORE, "range: [1, 10]", "range: [10, 1]", ["8: scale: range [10.0, 1.0] must ascend"]),
         (SCORE, ", range: [1, 10]", "",
-         ["8: scale: the points scale has no range, every other method needs one, such as [1, 10]"]),
+         ["8: scale: percentile needs a range, such as [1, 10]"]),
         (SCORE, "method: percentile", "method: precentile",
          [("8: method: 'precentile' is not one of points, percentile, linear, sqrt, log, saturating, "
           "thresholds; did you mean 'percentile'?")]),
