@@ -16,6 +16,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES, MEASURE_COVERAGE
 from engagement_pipeline.core.measures import Measure
+from engagement_pipeline.orchestration.wanted import Wanted
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.staging import StagedTable
 
@@ -28,6 +29,9 @@ class Work:
 
     days: tuple[str, ...]
     missing: tuple[str, ...]
+    """Those to be computed."""
+    left: tuple[str, ...] = ()
+    """Those that are missing and stay so, for nobody asked for them."""
 
 
 def event_sources(catalog: Catalog) -> list[str]:
@@ -99,17 +103,25 @@ def covered(bench: Workbench, days: Sequence[str] | None = None) -> pl.LazyFrame
     return rows.join(now, on=["event_date", "measures_version"], how="semi").drop("measures_version")
 
 
-def plan_work(covered: pl.LazyFrame, versions: Mapping[str, str], measures: Sequence[str]) -> list[Work]:
-    """The days grouped by the measures they lack, all of them where the events changed since."""
+def plan_work(
+    covered: pl.LazyFrame, versions: Mapping[str, str], measures: Sequence[str], wanted: Wanted | None = None
+) -> list[Work]:
+    """The days grouped by the measures they lack, all of them where the events changed since. wanted: of days
+    whose events did not, only what counts on them is computed; a day whose events are read for the first time
+    has everything, which costs little then."""
     known: dict[str, set[str]] = defaultdict(set)
     rows = covered.select("event_date", "measure", "events_version").collect()
     for day, measure, version in rows.iter_rows():
         if versions.get(day.isoformat()) == version:
             known[day.isoformat()].add(measure)
-    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
     for day in versions:
-        groups[tuple(name for name in measures if name not in known[day])].append(day)
-    return [Work(tuple(days), missing) for missing, days in groups.items()]
+        lacking = [name for name in measures if name not in known[day]]
+        left: list[str] = []
+        if wanted is not None and known[day]:
+            left = [name for name in lacking if not wanted.on(name, date.fromisoformat(day))]
+        groups[tuple(name for name in lacking if name not in left), tuple(left)].append(day)
+    return [Work(tuple(days), missing, left) for (missing, left), days in groups.items()]
 
 
 def compute(
@@ -131,7 +143,7 @@ def compute(
     yield schema.to_frame()
     stored = {source: bench.lake.partitions(source) for source in sources}
     for each in work:
-        kept = [name for name in measures if name not in each.missing]
+        kept = [name for name in measures if name not in each.missing and name not in each.left]
         if kept:
             rows = bench.lake.scan(table, each.days).filter(pl.col("measure").is_in(kept))
             if table == MESSAGES:  # where an erasure took a name out of their ids, two may have become one

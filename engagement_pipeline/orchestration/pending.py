@@ -204,6 +204,11 @@ def _newest(bench: Workbench, yesterday: date) -> date:
     return min(yesterday, bench.catalog.project.end_date or yesterday)
 
 
+def recent_dates(bench: Workbench, yesterday: date) -> list[date]:
+    """The as-of dates that are kept up to date, newest first."""
+    return _recent(bench, _newest(bench, yesterday))
+
+
 def _recent(bench: Workbench, newest: date) -> list[date]:
     """The as-of dates that are kept up to date."""
     project = bench.catalog.project

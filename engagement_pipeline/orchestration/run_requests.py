@@ -6,6 +6,7 @@ jobs make it (`sensors`).
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
@@ -57,6 +58,7 @@ def requests(
     day: date | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
     tags: Mapping[str, str] | None = None,
+    ops: Mapping[str, Any] | None = None,
 ) -> Iterator[dg.RunRequest]:
     """The request of that name, unless as many runs for it failed as are tried."""
     failed = sum(run.status == dg.DagsterRunStatus.FAILURE for run in runs_of(context, base))
@@ -67,6 +69,7 @@ def requests(
             partition_key=None if day is None else day.isoformat(),
             asset_selection=assets,
             tags={**(tags or {}), REQUEST: base},
+            run_config={"ops": ops} if ops else None,
         )
 
 
@@ -76,14 +79,17 @@ def requests_of_days(
     days: Sequence[date],
     state: str,
     assets: Sequence[dg.AssetKey] | None = None,
+    ops: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[date, date, dg.RunRequest]]:
-    """First and last day of each range of days that is still tried, and its request."""
+    """First and last day of each range of days that is still tried, and its request, with its steps'
+    configuration."""
     for first, last in contiguous(days):
         tags = {
             ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
             ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
         }
-        for request in requests(context, f"{base}:{first}:{last}:{state}", assets=assets, tags=tags):
+        name = f"{base}:{first}:{last}:{state}"
+        for request in requests(context, name, assets=assets, tags=tags, ops=ops):
             yield first, last, request
 
 

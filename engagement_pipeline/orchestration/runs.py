@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engagement_pipeline.catalog.specs import Catalog, Project
 from engagement_pipeline.orchestration.assets.health import HEALTH
+from engagement_pipeline.orchestration.assets.measures import only_as_of
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
@@ -70,10 +71,11 @@ def run_all(
         done("Land files", "landing")
         first, last = catalog.project.start_date, checked_day(bench, as_of)
         label = f"Events and measures of {(last - first).days + 1} days"
-        if not done(label, "event_days", last, first):
+        only = only_as_of([last])
+        if not done(label, "event_days", last, first, ops=only):
             # A source that failed keeps the events it had; the others' are measured.
             rest = ["daily_measures", *people_inputs(catalog)]
-            done("Measures of what is stored", "event_days", last, first, rest)
+            done("Measures of what is stored", "event_days", last, first, rest, only)
         earlier = last - timedelta(days=days_before)
         if days_before and catalog.alerts and earlier >= first:
             watched = sorted(

@@ -21,12 +21,18 @@ from engagement_pipeline.ingestion.landing import unknown_files
 from engagement_pipeline.ingestion.people import people_tables
 from engagement_pipeline.ingestion.places import Unusable
 from engagement_pipeline.orchestration.alert_sensor import score_drops_sensor
+from engagement_pipeline.orchestration.assets.measures import only_as_of
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.jobs import Jobs
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.measured import event_sources
-from engagement_pipeline.orchestration.pending import due_as_of_dates, due_campaigns, due_event_days
+from engagement_pipeline.orchestration.pending import (
+    due_as_of_dates,
+    due_campaigns,
+    due_event_days,
+    recent_dates,
+)
 from engagement_pipeline.orchestration.run_requests import (
     GIVEN_UP,
     Tick,
@@ -149,7 +155,8 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         if busy(context, project, jobs.events.name, jobs.daily.name):
             yield dg.SkipReason("a run that makes event days is still going on")
             return
-        due = due_event_days(bench, yesterday(project, now()))
+        last = yesterday(project, now())
+        due = due_event_days(bench, last)
         sources = event_sources(bench.catalog)
         measures = list(measures_of(bench.catalog))
         state = _digest(
@@ -166,13 +173,14 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
                 measures,
             ]
         )
-        asked = list(requests_of_days(context, f"{project.project}:{jobs.events.name}", due.events, state))
+        base, only = f"{project.project}:{jobs.events.name}", only_as_of(recent_dates(bench, last))
+        asked = list(requests_of_days(context, base, due.events, state, ops=only))
         # Days whose events cannot be made keep those they have, which are measured.
         waited_for = {day for first, last, _ in asked for day in due.events if first <= day <= last}
         behind = [day for day in due.measures if day not in waited_for]
         assets = [asset_key(project, table) for table in ("daily_measures", *people_inputs(bench.catalog))]
         base = f"{project.project}:{jobs.events.name}:measures"
-        asked += requests_of_days(context, base, behind, made, assets)
+        asked += requests_of_days(context, base, behind, made, assets, only)
         yield from (request for _, _, request in asked[:REQUESTS_PER_TICK])
         if not asked:
             due_at_all = due.events or due.measures

@@ -4,7 +4,9 @@ Here: the asset and its page. Not here: what is missing and its rows (`measured`
 (`core.measures`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -29,8 +31,20 @@ from engagement_pipeline.orchestration.measured import (
 from engagement_pipeline.orchestration.metadata import column_schema, markdown, markdown_table
 from engagement_pipeline.orchestration.partitions import event_days
 from engagement_pipeline.orchestration.preview import in_ranges
+from engagement_pipeline.orchestration.wanted import wanted_for
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.staging import StagedTable
+
+AS_OF = "as_of"
+AS_OF_MEANS = (
+    "As-of dates: of days that are measured already and whose events did not change, only what scores read "
+    "as of these dates is computed. Without it everything that is missing is."
+)
+
+
+def only_as_of(dates: Iterable[date]) -> dict[str, Any]:
+    """The configuration of the step that says so, by name of step."""
+    return {MEASURES: {"config": {AS_OF: [day.isoformat() for day in dates]}}}
 
 
 def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
@@ -62,6 +76,7 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
         deps=[asset_key(project, source) for source in sources],
         partitions_def=event_days(project),
         backfill_policy=in_ranges(),
+        config_schema={AS_OF: dg.Field([str], is_required=False, description=AS_OF_MEANS)},
     )
     def daily_measures(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[StagedTable]]:
         keys = list(context.partition_keys)
@@ -69,7 +84,9 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
         # What is not computed anew is read from the tables themselves.
         inputs = bench.versions([*sources, *tables])
         versions = events_versions(bench, sources, keys)
-        work = plan_work(covered(bench, keys), versions, list(measures))
+        dates = [date.fromisoformat(day) for day in context.op_execution_context.op_config.get(AS_OF, ())]
+        wanted = wanted_for(bench.catalog, bench.plans, dates) if dates else None
+        work = plan_work(covered(bench, keys), versions, list(measures), wanted)
         staged = {}
         for table in tables:
             rows = compute(bench, sources, work, measures, table)
@@ -79,7 +96,13 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
             bench.lake.commit(staged[table])
         yield materialized(context, bench, staged[MEASURES], {"newly computed": markdown(work_table(work))})
         # A run killed here leaves coverage of other measures than are stored now, which counts for nothing.
-        bench.lake.commit(bench.stage(COVERAGE, coverage_rows(versions, stored, measures), keys, inputs))
+        made = [
+            coverage_rows(
+                {day: versions[day] for day in each.days}, stored, [m for m in measures if m not in each.left]
+            )
+            for each in work
+        ]
+        bench.lake.commit(bench.stage(COVERAGE, pl.concat(made), keys, inputs))
 
     return daily_measures
 
