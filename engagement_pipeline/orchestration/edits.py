@@ -136,11 +136,11 @@ def recomputed(edit: Edit, measured: Measured) -> Iterator[Recomputed]:
             else _reading(edit, (kind, name))
         )
         if kind == "score":
-            plan, old = after.plans[name], before.plans.get(name)
-            if old is None or old.points_digest != plan.points_digest:
-                yield Recomputed(f"points/{name}", why, _dates(before, f"points/{name}"))
-                if frozen(plan):
-                    yield Recomputed(f"references/{name}", "its points are others: refit it with the edit", 0)
+            plan, old, points = after.plans[name], before.plans.get(name), f"points/{name}"
+            if before.code_versions.get(points) != after.code_versions[points]:
+                yield Recomputed(points, why, _dates(before, points))
+            if (old is None or old.points_digest != plan.points_digest) and frozen(plan):
+                yield Recomputed(f"references/{name}", "its points are others: refit it with the edit", 0)
         table = f"{TABLES[kind]}/{name}"
         yield Recomputed(table, why, _dates(before, table))
 

@@ -13,6 +13,7 @@ from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.alerts import plan_alert
 from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.facts import SCORE_PARTS
+from engagement_pipeline.core.measures import measure_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.segments import plan_segment
 from engagement_pipeline.ingestion.coverage import needed_by
@@ -34,7 +35,7 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
     found["consents"] = _hash([*profiles, repr(sorted(catalog.consent_events.items()))])
     for name, plan in plans.items():  # a composite stands after its parts
         parts = [found[f"scores/{part}"] for part in plan.parts.scores]
-        said = [*parts, *_reach(catalog, plan.asked.columns)]
+        said = [*parts, *_reach(catalog, plan.asked.columns), *_anything(catalog, name)]
         found[f"points/{name}"] = _hash([plan.points_digest, *said]) if said else plan.points_digest
         said += _reach(catalog, frozenset() if plan.applies_to is None else plan.applies_to.columns)
         said += _expected(catalog, name)
@@ -65,6 +66,12 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
         for name, alert in catalog.alerts.items()
     }
     return found
+
+
+def _anything(catalog: Catalog, score: str) -> list[str]:
+    """What a score's rules that name channels alone stand for: the plan says which events people choose."""
+    rules = catalog.scores[score].event_rules
+    return sorted({measure_of(rule, catalog).id for rule in rules if not rule.event_names})
 
 
 def _expected(catalog: Catalog, score: str) -> list[str]:

@@ -217,3 +217,18 @@ def test_another_calendar_or_an_empty_lake_is_refused(
         previewed(project, drafted(tmp_path, DRAFT))
     assert not (project.folder / "lake").exists()
     assert not (project.folder / "engagement.db").exists(), "not even looking begins a database"
+
+
+def test_a_rule_for_whatever_people_choose_is_touched_by_what_the_plan_says_of_choice(
+    copied: Scenario, tmp_path: Path
+) -> None:
+    anything = "score: anything\ngoal: Are they there?\nowner: team:x\nwindow: 3d\nrules:\n"
+    copied.write("scores/anything.yaml", anything + "  - {channel: email, weight: 2}\n")
+    copied.edit(
+        "scores/reading.yaml", "{event: email_clicked, weight: 5}", "{event: email_clicked, weight: -5}"
+    )
+    plan = (copied.folder / "catalog/events.yaml").read_text()
+    draft = plan.replace("email_clicked: {", "email_clicked: {chosen: false, ")
+    found = previewed(copied, drafted(tmp_path, draft))
+    assert [(each.name, each.how) for each in found.scores] == [("anything", "affected")]
+    assert "points/anything" in [each.table for each in found.recomputed]
