@@ -4,14 +4,14 @@ Here: also leakage, as far as definitions show it. Not here: that nothing after 
 prediction, which `core.outcomes` sees to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from engagement_pipeline.catalog.draft import Declared, Draft
 from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.lint_scores import condition_issues, hidden, profile_facts
 from engagement_pipeline.catalog.namespaces import columns_of_events, columns_of_people
-from engagement_pipeline.catalog.specs import Event, EventRule, Outcome, Score
+from engagement_pipeline.catalog.specs import Event, Outcome, Score
 
 
 def outcomes_name_known_events(draft: Draft) -> Iterator[Issue]:
@@ -71,6 +71,7 @@ def outcomes_can_be_predicted(draft: Draft) -> Iterator[Issue]:
     """Warnings where a good figure would say little: a score that counts the outcome itself, a churn of
     those who were gone."""
     scores = {score.name: score.spec for score in draft.scores if score.spec}
+    plan = {event.name: event.spec for event in draft.events if event.spec}
     for declared, outcome in _outcomes(draft):
         if outcome.absent and outcome.active_within is None:
             message = (
@@ -80,7 +81,7 @@ def outcomes_can_be_predicted(draft: Draft) -> Iterator[Issue]:
         if outcome.absent or not outcome.event_names:
             continue
         for index, name in enumerate(outcome.scores):
-            if own := sorted(set(outcome.event_names) & counted(scores, name)):
+            if own := sorted(set(outcome.event_names) & counted(scores, plan, name)):
                 events = " and ".join(f"'{event}'" for event in own)
                 message = f"score '{name}' counts {events}, the outcome itself"
                 hint = (
@@ -91,14 +92,19 @@ def outcomes_can_be_predicted(draft: Draft) -> Iterator[Issue]:
                 yield declared.issue(f"{message}: {hint}", "scores", index, level="warning")
 
 
-def counted(scores: dict[str, Score], name: str, seen: frozenset[str] = frozenset()) -> set[str]:
-    """The events that a score's rules name, those of its parts included."""
+def counted(
+    scores: Mapping[str, Score], events: Mapping[str, Event], name: str, seen: frozenset[str] = frozenset()
+) -> set[str]:
+    """The events that a score's rules count, those of its parts included: named, implying one that is named,
+    or chosen on a channel that a rule counts as a whole."""
     score = scores.get(name)
     if score is None or name in seen:
         return set()
-    found = {event for rule in score.rules if isinstance(rule, EventRule) for event in rule.event_names}
+    found = {event for rule in score.event_rules for event in (*rule.event_names, *rule.implying)}
+    whole = {channel for rule in score.event_rules if not rule.event_names for channel in rule.channels}
+    found |= {event for event, said in events.items() if said.chosen and said.channel in whole}
     for part in score.part_rules:
-        found |= counted(scores, part.score, seen | {name})
+        found |= counted(scores, events, part.score, seen | {name})
     return found
 
 

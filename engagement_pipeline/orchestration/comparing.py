@@ -15,7 +15,15 @@ from engagement_pipeline.catalog.specs import Catalog, Score
 from engagement_pipeline.contracts.rules import masked
 from engagement_pipeline.core import comparison
 from engagement_pipeline.core.people import as_of as known_on
-from engagement_pipeline.orchestration.drafts import Measured, Tell, Trial, newest_date, scratch, stored_lake
+from engagement_pipeline.orchestration.drafts import (
+    Measured,
+    NothingToPreview,
+    Tell,
+    Trial,
+    newest_date,
+    scratch,
+    stored_lake,
+)
 from engagement_pipeline.orchestration.edits import (
     TABLES,
     Edit,
@@ -61,6 +69,8 @@ def preview(
     lake = stored_lake(active, settings)
     try:
         day = as_of or newest_date(active, lake)
+        if day < active.project.start_date:
+            raise NothingToPreview(f"{day} is before the project's start, {active.project.start_date}")
         with scratch(lake) as folder:
             sides = [
                 Trial(catalog, settings, lake, day, folder / side)

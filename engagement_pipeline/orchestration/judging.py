@@ -96,7 +96,7 @@ def judgements(bench: Workbench, score: str, say: Say = lambda _: None) -> list[
     for outcome in judged_by(bench.catalog, score):
         say(f"{score} by {outcome.outcome}")
         days = list(past.days(outcome))
-        events = set(outcome.event_names) & counted(bench.catalog.scores, score)
+        events = set(outcome.event_names) & counted(bench.catalog.scores, bench.catalog.events, score)
         what = (
             quality(together([day.judged for day in days]), score, outcome.outcome)
             if days

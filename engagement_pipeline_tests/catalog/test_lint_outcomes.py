@@ -113,3 +113,16 @@ def test_what_a_part_counts_is_counted_by_the_composite(tmp_path: Path) -> None:
     found = said(catalog(tmp_path, {FILE: outcome, "scores/whole.yaml": whole}))
     assert [line for line in found if "'whole' counts 'order_completed'" in line], found
     assert "order_completed" in EMAIL
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{channel: app, weight: 1}",
+        "{event: email_opened, count: messages, implied_by: course_watched, weight: 1}",
+    ],
+)
+def test_what_a_whole_channel_or_an_implying_event_counts_is_counted(tmp_path: Path, rule: str) -> None:
+    score = EMAIL.replace("{event: email_opened, weight: 3, cap: {per_day: 1}}", rule)
+    found = said(catalog(tmp_path, {FILE: BUYS, "scores/email.yaml": score}))
+    assert [line for line in found if "'email' counts 'course_watched'" in line], found
