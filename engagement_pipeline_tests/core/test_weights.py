@@ -24,7 +24,7 @@ RULES = [
 TRUTH = np.array([0.15, 0.9, -0.8, 0.02])
 
 
-def known(count: int = 1500, dates: int = 3, seed: int = 5) -> tuple[pl.DataFrame, pl.DataFrame]:
+def known(count: int = 2500, dates: int = 3, seed: int = 5) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`outcomes.JUDGED` and `frames.POINTS`: quantities by rule, outcomes by TRUTH."""
     random = np.random.default_rng(seed)
     judged, points = [], []
@@ -154,7 +154,7 @@ def test_what_cannot_be_fitted_is_said(people: tuple[pl.DataFrame, pl.DataFrame]
     found = propose(never, points, RULES, ("s", "o"), low=False)
     assert (
         found.why_not
-        == "0 of 3,000 people had the outcome on the earlier dates, 20 with it and 20 without are needed"
+        == "0 of 5,000 people had the outcome on the earlier dates, 20 with it and 20 without are needed"
     )
     assert found.frame["proposed"].null_count() == len(RULES)
     nothing = points.with_columns(contributions=pl.lit([], dtype=POINTS["contributions"]))

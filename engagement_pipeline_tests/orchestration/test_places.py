@@ -13,6 +13,7 @@ from dagster._core.definitions.freshness_evaluator import TimeWindowFreshnessPol
 from dagster._core.loader import LoadingContextForTest
 
 from engagement_pipeline.orchestration import sensors
+from engagement_pipeline.orchestration.run_requests import TRIES
 from engagement_pipeline_tests.orchestration.scenario import (
     FIRST,
     LAST,
@@ -203,11 +204,11 @@ def test_a_table_of_the_teams_own_asset_comes_in(open_project: Callable[..., Sce
 def test_a_landing_that_fails_is_tried_three_times(dbt: Scenario) -> None:
     materialized(dbt)
     keys = set()
-    for _ in range(sensors.TRIES):
+    for _ in range(TRIES):
         (request,) = tick(dbt, "upstream_assets")[0]
         keys.add(request.run_key)
         ended(dbt, request, dg.DagsterRunStatus.FAILURE)
-    assert len(keys) == sensors.TRIES
+    assert len(keys) == TRIES
     assert tick(dbt, "upstream_assets")[0] == []
 
 

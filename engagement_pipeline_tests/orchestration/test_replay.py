@@ -20,6 +20,7 @@ from engagement_pipeline.orchestration.replay import (
     restate,
     restated_words,
 )
+from engagement_pipeline.orchestration.run_requests import GIVEN_UP, TRIES
 from engagement_pipeline_tests.orchestration.scenario import (
     DAYS,
     FIRST,
@@ -171,7 +172,7 @@ def test_a_day_with_too_many_conflicts_stays_and_the_others_are_made(copied: Sce
     }
     assert [day for day, fine in passed.items() if not fine] == [bad.isoformat()]
     # The sensor tries the bad day again, and measures the good ones meanwhile.
-    for _ in range(sensors.TRIES):
+    for _ in range(TRIES):
         requests, _, _ = tick(copied, "event_days")
         again = [each for each in requests if not each.asset_selection]
         assert ranges(again) == [(bad.isoformat(), bad.isoformat())]
@@ -180,7 +181,7 @@ def test_a_day_with_too_many_conflicts_stays_and_the_others_are_made(copied: Sce
     assert ranges([measures]) == [(LAST.isoformat(), LAST.isoformat())]
     copied.run("event_days", LAST, only=["daily_measures"])
     requests, why, _ = tick(copied, "event_days")
-    assert (requests, why) == ([], sensors.GIVEN_UP)
+    assert (requests, why) == ([], GIVEN_UP)
 
 
 def test_a_day_s_page_says_what_collapsed_conflicted_and_came_late(copied: Scenario) -> None:

@@ -341,7 +341,7 @@ def test_what_other_tools_were_never_shown_is_made_up_for(
     copied.drop("mail/late.csv", mail([("c1", PEOPLE[5], "click", f"{LAST}T08:00:00Z")]))
     copied.run("landing", only=["landed/mail", "rejected/mail"])
     copied.run("event_days", LAST)
-    copied.run("as_of_dates", LAST, only=[*POINTS, "scores/buying"])
+    copied.run("as_of_dates", LAST, only=[*POINTS, "scores/buying", "score_changes/buying"])
     with monkeypatch.context() as patch:
         patch.setattr(table, "replace_current", broken)
         copied.run("as_of_dates", LAST, only=["scores/reading"], ok=False)
@@ -350,7 +350,7 @@ def test_what_other_tools_were_never_shown_is_made_up_for(
     stored = copied.table("scores/reading", LAST)
     shown = read_current(copied.bench.database, "scores", "reading")
     assert shown["points"].to_list() != stored["points"].to_list()
-    copied.run("as_of_dates", LAST, only=["scores/reading"])
+    copied.run("as_of_dates", LAST, only=["scores/reading", "score_changes/reading"])
     shown = read_current(copied.bench.database, "scores", "reading")
     assert shown["points"].to_list() == stored["points"].to_list()
     assert tick(copied, "as_of_dates")[0] == []

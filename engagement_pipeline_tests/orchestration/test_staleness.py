@@ -52,9 +52,10 @@ def test_everything_is_synced_at_first(synced: Scenario) -> None:
     assert unsynced(synced) == set()
 
 
-READING = {"scores/reading", "segments/readers", "segments/fans", "audiences/perks", "deliveries/perks"}
+READERS = {"segments/readers", "segments/fans", "audiences/perks", "deliveries/perks"}
+READING = {"scores/reading", "score_changes/reading", *READERS}
 FITTED = {"points/buying", "references/buying"}
-BUYING = {"scores/buying", "segments/buyers", "segments/fans"}
+BUYING = {"scores/buying", "score_changes/buying", "segments/buyers", "segments/fans"}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ BUYING = {"scores/buying", "segments/buyers", "segments/fans"}
             BUYING | {"points/buying", "references/buying"},
         ),
         ("scores/buying.yaml", "low: [1, 5], high: [5, 10]", "low: [1, 6], high: [6, 10]", BUYING),
-        ("segments/readers.yaml", "'warm'", "'cold'", READING - {"scores/reading"}),
+        ("segments/readers.yaml", "'warm'", "'cold'", READERS),
         ("segments/fans.yaml", "segment.readers and", "segment.readers or", {"segments/fans"}),
         ("campaigns/perks.yaml", "holdout: 20%", "holdout: 30%", {"audiences/perks", "deliveries/perks"}),
     ],
@@ -116,6 +117,7 @@ def test_a_new_score_marks_no_other(synced: Scenario) -> None:
         "points/orders",
         "references/orders",
         "scores/orders",
+        "score_changes/orders",
     }
 
 
