@@ -77,7 +77,7 @@ def alone(daily, messages, aliases, plan, as_of):
     return found[plan.name]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(histories, statements, st.integers(1, 4), st.integers(1, 6))
 def test_every_date_has_the_points_that_it_has_alone(rows, said, buckets, dates):
     daily, messages = measured(rows)
@@ -97,7 +97,7 @@ def test_every_date_has_the_points_that_it_has_alone(rows, said, buckets, dates)
                 assert_frame_equal(pl.concat(parts[plan.name]), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(statements, st.integers(0, 4), st.integers(0, 5))
 def test_ids_that_are_said_to_be_steady_are(said, newest, length):
     aliases = aliases_of(said)

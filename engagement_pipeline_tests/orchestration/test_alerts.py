@@ -183,6 +183,7 @@ def test_a_condition_chooses_whom_it_concerns(falling: Scenario) -> None:
     assert "| not matching where | 3 |" in shown(falling, "alerts/cooling")["waterfall"]
 
 
+@pytest.mark.slow
 def test_the_cooldown_holds_in_whatever_order_dates_are_made(made: Scenario, tmp_path: Path) -> None:
     scenario = made.copy(tmp_path / "copy")
     scenario.write("alerts/cooling.yaml", COOLING)
@@ -208,6 +209,7 @@ def test_the_cooldown_holds_in_whatever_order_dates_are_made(made: Scenario, tmp
 # --- webhooks ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_webhook_that_fails_leaves_the_delivery_due(
     falling: Scenario, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -192,6 +192,7 @@ def test_others_moved(made_once: Scenario) -> None:
     assert buyer["score_new_behaviour"] > 0
 
 
+@pytest.mark.slow
 def test_data_that_came_late(made: Scenario) -> None:
     late(made, DAYS[-4])
     # Neither date was made anew: it lacks on both, so nothing of the change is its.

@@ -232,6 +232,7 @@ def test_buckets_change_nothing(made: Scenario, tmp_path: Path) -> None:
     copied.close()
 
 
+@pytest.mark.slow
 def test_a_range_of_dates_is_what_its_dates_are_alone(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     one = copied.table("points/above", LAST)

@@ -149,6 +149,7 @@ def test_stored_scores_are_judged_where_the_present_definition_made_them(copied_
     assert not any(each.stored for each in edited.days)
 
 
+@pytest.mark.slow
 def test_a_planted_future_changes_outcomes_and_no_prediction(copied_shop: Scenario) -> None:
     """Somebody clicks and orders on every day after the last as-of date: they may now have the outcome, and
     that is all."""

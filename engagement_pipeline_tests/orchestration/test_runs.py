@@ -40,6 +40,7 @@ def versions(project: Scenario) -> list[str]:
     return project.table("references/buying").sort("effective_from")["version"].unique().to_list()
 
 
+@pytest.mark.slow
 def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario, home: Path) -> None:
     problems, printed = run(project)
     assert problems == []
@@ -55,6 +56,7 @@ def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario
     assert "references/buying" in scored_tables(project.bench, LAST, refit=True)
 
 
+@pytest.mark.slow
 def test_sources_may_be_tried_before_there_is_any_score(project: Scenario, home: Path) -> None:
     for room in ("campaigns", "segments", "scores"):
         shutil.rmtree(project.folder / "catalog" / room)
@@ -65,6 +67,7 @@ def test_sources_may_be_tried_before_there_is_any_score(project: Scenario, home:
     assert project.table("events/mail").height > 0
 
 
+@pytest.mark.slow
 def test_what_fails_does_not_stop_what_does_not_need_it(project: Scenario, home: Path) -> None:
     project.drop("mail/broken.csv.gz", b"\x1f\x8b\x08not really")
     project.edit("sources/mail.yaml", "path: mail/*.csv", 'path: "mail/*.csv*"')
