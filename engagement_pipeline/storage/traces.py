@@ -55,7 +55,7 @@ class Search:
     def in_frame(self, frame: pl.DataFrame) -> bool:
         """Whether one of the ids stands in any cell, records and lists included."""
         for name in PEOPLE_COLUMNS:
-            if name in frame.columns and frame[name].is_in(self.people).any():
+            if frame.schema.get(name) == pl.String and frame[name].is_in(self.people).any():
                 return True
         if not self.spelt:
             return False

@@ -160,7 +160,8 @@ def test_the_receipt_counts_and_names_nobody(done: Done) -> None:
     assert not any(each in text for each in IDS)
     assert len(content["people"]) == 1
     assert re.fullmatch(r"[0-9a-f]{64}", content["people"][0]["hash"])
-    assert set(content["tables"]) == {*TABLES}
+    changes = {"score_changes/reading", "score_changes/buying"}
+    assert set(content["tables"]) == {*TABLES, *changes}
     removed = {table: each["removed"] for table, each in content["tables"].items()}
     for table in ("persons", "scores/buying", "aliases", "consents", "daily_measures", "identities/shop"):
         before = done.before[table]
