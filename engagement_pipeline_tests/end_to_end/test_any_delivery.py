@@ -25,6 +25,8 @@ from engagement_pipeline_tests.end_to_end.corner_shop import (
     web_rows,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def dealt_out(shop: CornerShop) -> None:
     """Rows shuffled and dealt out to files, some of them zipped."""

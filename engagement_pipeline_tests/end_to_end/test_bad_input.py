@@ -160,6 +160,7 @@ def test_a_bad_catalog_stops_the_code_location_with_every_issue(
         assert any(file in line and all(word in line for word in words) for line in said.splitlines()), said
 
 
+@pytest.mark.slow
 def test_a_definition_that_fails_does_not_stop_the_others(stocked: CornerShop, open_shop: Open) -> None:
     """A score without its measures; the other one, and the segments it alone feeds, are made."""
     shop = open_shop({"segments/big.yaml": 'segment: big\nowner: team:growth\nwhere: "score.shopping > 9"\n'})
@@ -182,6 +183,7 @@ def test_a_definition_that_fails_does_not_stop_the_others(stocked: CornerShop, o
     assert not shop.bench.lake.exists("scores/reading")
 
 
+@pytest.mark.slow
 def test_stores_that_are_down_leave_what_was_there(stocked: CornerShop, open_shop: Open) -> None:
     """A run against a database that is no database: nothing changes, and the next run works."""
     shop = open_shop()

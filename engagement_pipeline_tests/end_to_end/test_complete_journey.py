@@ -13,6 +13,7 @@ from engagement_pipeline_tests.end_to_end.corner_shop import RANGE_END, RANGE_ST
 from engagement_pipeline_tests.end_to_end.servers import ROOT
 from engagement_pipeline_tests.example.test_catalogs import COMPLETE_JOURNEY
 
+pytestmark = pytest.mark.slow
 BESIDE = ROOT.parent / "shared" / "data" / "complete_journey"
 LAST = date(2017, 1, 14)
 UNTIL = datetime(2017, 1, 15, 5)  # noqa: DTZ001  recorded in UTC without saying so; midnight in New York

@@ -21,8 +21,9 @@ from engagement_pipeline_tests.end_to_end.corner_shop import (
 )
 from engagement_pipeline_tests.end_to_end.daemon import Daemon, Ran
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_late_events_restate_the_last_three_dates(shop: CornerShop) -> None:
     shop.stock()
     daemon = Daemon(shop)

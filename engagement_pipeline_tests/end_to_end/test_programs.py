@@ -3,9 +3,12 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from engagement_pipeline_tests.end_to_end.corner_shop import write_catalog
 from engagement_pipeline_tests.end_to_end.servers import ROOT, environment, program
 
+pytestmark = pytest.mark.slow
 VALIDATE = ("dagster", "definitions", "validate", "-w", "workspace.yaml")
 CHECK = ("dg", "check", "defs")
 

@@ -69,6 +69,7 @@ def api(shop: CornerShop) -> Iterator[GraphQL]:
         yield graphql
 
 
+@pytest.mark.slow
 def test_the_ui_sees_every_definition_with_what_explains_it(api: GraphQL) -> None:
     nodes = {"/".join(node["assetKey"]["path"]): node for node in api(ASSETS)["assetNodes"]}
     assert {"landed/crm", "events/web", "persons", "scores/reading", "deliveries/thanks"} <= nodes.keys()

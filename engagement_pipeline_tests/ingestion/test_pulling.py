@@ -106,6 +106,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_any_split_and_any_kill_gives_the_same_events(
     remote: Remote, open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch, seed: int

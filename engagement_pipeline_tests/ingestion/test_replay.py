@@ -91,6 +91,7 @@ def test_an_event_that_the_plan_now_knows_is_there_once_and_no_longer_rejected(
     assert_same(shop, fresh(open_shop, mended, [rows()]))
 
 
+@pytest.mark.slow
 def test_a_mended_zone_moves_events_over_midnight_without_meeting_themselves(
     open_shop: Callable[..., Shop],
 ) -> None:

@@ -115,6 +115,7 @@ def test_who_fell_is_told_of_with_the_reason(falling: Scenario) -> None:
     assert not [person for person in PEOPLE if person in log]
 
 
+@pytest.mark.slow
 def test_a_date_is_told_once_and_stays_as_it_was(falling: Scenario) -> None:
     falling.run("alerts", FELL)
     rows, folder = told(falling), falling.settings.exports / "cooling" / FELL.isoformat()
@@ -272,6 +273,7 @@ def test_scores_that_are_due_are_waited_for(falling: Scenario) -> None:
     assert len(tick(falling, "score_drops")[0]) == 1
 
 
+@pytest.mark.slow
 def test_a_date_without_news_is_looked_at_again_when_its_scores_change(falling: Scenario) -> None:
     falling.edit("alerts/cooling.yaml", "score: 4,", "score: 9,")
     falling.run("alerts", FELL)
@@ -290,6 +292,7 @@ def test_a_catalog_without_alerts_has_no_such_sensor(made: Scenario) -> None:
 # --- erasure ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_erased_leave_rows_and_files(falling: Scenario) -> None:
     falling.run("alerts", FELL)
     at = datetime(2026, 4, 1, tzinfo=UTC)

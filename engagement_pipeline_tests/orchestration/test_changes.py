@@ -153,6 +153,7 @@ def late(scenario: Scenario, day: date) -> None:
     scenario.run("event_days", day)
 
 
+@pytest.mark.slow
 def test_a_usual_day_costs_one_computation(made_once: Scenario) -> None:
     found = changed(made_once.bench, "opening", SINCE, LAST)
     assert found.computed == ("identity", "decay_and_expiry"), "on that day an id became somebody else's"

@@ -184,6 +184,7 @@ def test_other_bands_of_a_part_leave_the_reference_of_its_composite_valid(made: 
         made.write("scores/overall.yaml", OVERALL)
 
 
+@pytest.mark.slow
 def test_nothing_is_due_and_then_what_stands_on_a_changed_part(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     assert due_as_of_dates(copied.bench, LAST) == {}
@@ -199,6 +200,7 @@ def test_nothing_is_due_and_then_what_stands_on_a_changed_part(made: Scenario, t
     copied.close()
 
 
+@pytest.mark.slow
 def test_a_draft_is_fitted_on_whom_a_composite_scores(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     copied.edit("scores/above.yaml", "reading, weight: 1", "reading, weight: 2")
@@ -220,6 +222,7 @@ def test_a_composite_refuses_parts_of_another_version(made: Scenario, tmp_path: 
     copied.close()
 
 
+@pytest.mark.slow
 def test_buckets_change_nothing(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     copied.edit("project.yaml", "end_date: 2026-04-05\n", "end_date: 2026-04-05\nengine: {buckets: 3}\n")

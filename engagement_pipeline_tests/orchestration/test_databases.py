@@ -82,6 +82,7 @@ def test_a_tick_of_the_sensor_opens_no_database(open_project: Open, monkeypatch:
     assert {request.asset_selection[0].path[-1] for request in tick.run_requests} == {"mail", "shop", "crm"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "words"),
     [

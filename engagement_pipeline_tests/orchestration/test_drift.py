@@ -49,6 +49,7 @@ def shown(result: dg.ExecuteInProcessResult) -> dict[str, object]:
     return {name: value.value for name, value in made[-1].metadata.items()}
 
 
+@pytest.mark.slow
 def test_drift_is_reported_and_cleared_by_a_refit(open_project: Callable[..., Scenario]) -> None:
     shop = open_project(changed={"scores/buying.yaml": CALM}, landing=landing())
     shop.run("landing", only=["landed/shop", "rejected/shop"])

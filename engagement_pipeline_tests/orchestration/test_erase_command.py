@@ -36,6 +36,7 @@ def run(*words: object, code: int = 0) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_a_person_is_erased_at_once_later_and_checked(typed: Scenario, tmp_path: Path) -> None:
     assert "trace: lake: landed/mail/" in run("erase", ADA, "--check", code=1)
     later = run("erase", BEN, "--later")

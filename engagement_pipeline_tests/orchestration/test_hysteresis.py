@@ -98,6 +98,7 @@ def due(shop: Scenario) -> dict[date, set[str]]:
     return {day: tables for day, tables in found.items() if tables}
 
 
+@pytest.mark.slow
 def test_a_day_that_changes_makes_the_next_one_due(shop: Scenario) -> None:
     shop.run("as_of_dates", DAYS[6], LAST, only=TABLES)
     assert bands(shop, *DAYS[6:]) == ["high"] * 4

@@ -162,6 +162,7 @@ def land(scenario: Scenario, source: str, file: str, content: bytes) -> None:
     scenario.run("landing", only=[f"{kind}/{source}" for kind in kinds])
 
 
+@pytest.mark.slow
 def test_lineage_goes_by_what_sources_say(known: Scenario) -> None:
     graph = known.definitions.get_repository_def().asset_graph
 
@@ -191,6 +192,7 @@ def test_persons_before_and_after_a_merge(known: Scenario) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_campaigns_reach_only_who_may_be_reached(project: Scenario) -> None:
     file = mail([("u1", "kunde-ben-72", "unsubscribe", f"{LAST}T09:00:00Z")])
     land(project, "mail", "mail/stop.csv", file)
@@ -210,6 +212,7 @@ def test_campaigns_reach_only_who_may_be_reached(project: Scenario) -> None:
     assert (consent["state"], consent["reason"], consent["event_id"]) == ("out", "email_unsubscribed", "u1")
 
 
+@pytest.mark.slow
 def test_a_statement_restates_the_dates_on_which_it_was_known(project: Scenario) -> None:
     """Said on the last but one day, delivered later: the browser's whole past counts for its person."""
     old = points(project, DAYS[-3])
@@ -229,6 +232,7 @@ def test_a_statement_restates_the_dates_on_which_it_was_known(project: Scenario)
     assert tick(project, "as_of_dates")[0] == tick(project, "event_days")[0] == []
 
 
+@pytest.mark.slow
 def test_a_late_merge_alone_makes_people_and_dates_due(project: Scenario) -> None:
     merge = csv("gone,kept,at", ("kunde-ben-72", "kunde-ada-71", f"{DAYS[-2]}T09:00:00Z"))
     land(project, "doubles", "doubles/late.csv", merge)
@@ -268,6 +272,7 @@ def test_a_profile_restates_only_what_reads_the_dates_it_changes(project: Scenar
     assert tick(project, "as_of_dates")[0] == []  # it says what was known
 
 
+@pytest.mark.slow
 def test_a_consent_restates_what_reads_consents(project: Scenario) -> None:
     project.edit(
         "sources/crm.yaml", "consents: {email: email_ok}", "consents: {email: email_ok, sms: sms_ok}"

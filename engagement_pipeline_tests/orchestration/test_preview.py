@@ -57,6 +57,7 @@ def test_assets_without_partitions_keep_one_history(made: Scenario, table: str, 
     assert {status for _, status in found} == {"SUCCEEDED"}
 
 
+@pytest.mark.slow
 def test_single_and_range_runs_of_scores_add_to_one_history(copied: Scenario) -> None:
     copied.run("as_of_dates", DAYS[-3], DAYS[-2])
     copied.run("as_of_dates", DAYS[-2])

@@ -136,6 +136,7 @@ def test_the_page_and_the_check_say_it(shop: Scenario) -> None:
     assert evaluation.metadata["quiet"].value.startswith("cannot tell: only 0 of ")
 
 
+@pytest.mark.slow
 def test_stored_scores_are_judged_where_the_present_definition_made_them(copied_shop: Scenario) -> None:
     day = LAST - timedelta(days=WITHIN)
     copied_shop.run("as_of_dates", day)
@@ -173,6 +174,7 @@ def test_a_planted_future_changes_outcomes_and_no_prediction(copied_shop: Scenar
     assert after[day].filter(mine)["outcome"].to_list() == [True]
 
 
+@pytest.mark.slow
 def test_a_new_outcome_asks_for_its_measures(copied_shop: Scenario) -> None:
     clicks = OUTCOME.replace("orders", "clicks").replace("order_completed", "email_opened")
     copied_shop.write("outcomes/clicks.yaml", clicks)

@@ -199,6 +199,7 @@ def test_an_erased_person_leaves_no_message(letters: Scenario, monkeypatch: pyte
     assert due_event_days(bench, LAST) == ([], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("buckets", [1, 3])
 def test_a_range_of_dates_stores_what_each_date_alone_does(letters: Scenario, buckets: int) -> None:
     """Who is who changes within it: the device is Ada's from the last date but one on."""

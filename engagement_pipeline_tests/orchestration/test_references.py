@@ -34,6 +34,7 @@ def fitted(scenario: Scenario) -> dict[date, str]:
     return dict(rows.select("effective_from", "version").iter_rows())
 
 
+@pytest.mark.slow
 def test_from_cold_start_to_restatement(measured: Scenario) -> None:
     early, middle, late = DAYS[-5], DAYS[-3], LAST
     measured.run("as_of_dates", early, only=BUYING[:2])

@@ -190,6 +190,7 @@ def dates(requests: list[dg.RunRequest]) -> list[tuple[str | None, str | None]]:
     return [(each.job_name, each.partition_key) for each in requests]
 
 
+@pytest.mark.slow
 def test_yesterday_is_scored_once_measured_and_then_decided(open_project: Callable[..., Scenario]) -> None:
     project = open_project()
     project.run("landing")
@@ -205,6 +206,7 @@ def test_yesterday_is_scored_once_measured_and_then_decided(open_project: Callab
     assert why == "the last as-of dates stand on what is stored"
 
 
+@pytest.mark.slow
 def test_late_data_restates_the_last_dates_and_no_delivered_audience(copied: Scenario) -> None:
     copied.run("as_of_dates", DAYS[-4], DAYS[-3], only=POINTS)
     deliver(copied, DAYS[-5])
@@ -252,6 +254,7 @@ def test_what_failed_is_not_asked_for_again_until_its_input_changes(copied: Scen
     assert not {each.run_key for each in tick(copied, "as_of_dates")[0]} & {each.run_key for each in first}
 
 
+@pytest.mark.slow
 def test_scores_and_segments_that_lag_behind_their_points_are_made_up_for(copied: Scenario) -> None:
     """A run that was killed half way, on a date whose points then are what they should be."""
     copied.drop("mail/late.csv", mail([("c1", PEOPLE[5], "click", f"{LAST}T08:00:00Z")]))

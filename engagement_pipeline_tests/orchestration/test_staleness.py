@@ -121,6 +121,7 @@ def test_a_new_score_marks_no_other(synced: Scenario) -> None:
     }
 
 
+@pytest.mark.slow
 def test_late_data_marks_what_reads_it_and_a_rerun_without_change_nothing(
     synced: Scenario,
 ) -> None:

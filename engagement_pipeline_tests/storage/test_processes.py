@@ -25,6 +25,7 @@ def start(lake: Lake, action: str, first: int, count: int) -> subprocess.Popen[b
     )
 
 
+@pytest.mark.slow
 def test_four_processes_write_disjoint_days_to_a_new_table(database: Database, tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"), database)
     writers = [start(lake, "days", 5 * number, 5) for number in range(4)]
