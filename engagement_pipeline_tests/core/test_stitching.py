@@ -57,7 +57,7 @@ def aliases_of(statements):
     return identities(pl.LazyFrame(data, schema=schema, orient="row"), "UTC").aliases
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 7), ID, st.sampled_from(["opened", "clicked", "ordered"])),

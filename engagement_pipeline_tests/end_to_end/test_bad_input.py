@@ -112,6 +112,7 @@ def test_all_of_it_at_once_costs_only_itself(stocked: CornerShop, open_shop: Ope
     assert "web/torn.jsonl.gz" not in shop.table("landed/web")["file"]
 
 
+@pytest.mark.slow
 def test_rejected_rows_are_replayed_once_the_plan_knows_them(shop: CornerShop) -> None:
     rows = [web(950, 9, "p0"), web(951, 9, "p0", "wish"), web(952, 9, "p0"), web(953, 9, "p0", "wish")]
     shop.drop("web/new.jsonl", jsonl(rows))

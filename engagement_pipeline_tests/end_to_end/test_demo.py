@@ -27,6 +27,7 @@ def small(open_shop: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[CornerSh
     return shop
 
 
+@pytest.mark.slow
 def test_what_can_be_made_is_made_and_told_and_stays_the_same_the_second_time(
     small: CornerShop, stocked: CornerShop
 ) -> None:

@@ -84,6 +84,7 @@ def test_the_ui_sees_every_definition_with_what_explains_it(api: GraphQL) -> Non
     assert nodes["points/shopping"]["dependencyKeys"] == [{"path": ["daily_measures"]}]
 
 
+@pytest.mark.slow
 def test_sensors_schedules_and_jobs_are_there_and_off_unless_the_project_says_on(api: GraphQL) -> None:
     (repository,) = api(AUTOMATION)["repositoriesOrError"]["nodes"]
     sensors = {sensor["name"]: sensor["sensorState"]["status"] for sensor in repository["sensors"]}

@@ -131,6 +131,7 @@ def test_a_conflict_is_over_once_the_claim_before_it_is_gone(open_shop: Callable
     assert shop.table("events/web")["event_date"].to_list() == [DAY + timedelta(days=5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["replace", "next_replay", "touch"])
 def test_a_replay_that_was_killed_is_made_good_by_the_next_intake(
     open_shop: Callable[..., Shop], monkeypatch: pytest.MonkeyPatch, lost: str

@@ -162,6 +162,7 @@ def test_a_usual_day_costs_one_computation(made_once: Scenario) -> None:
     assert parts(made_once, "opening", QUIET) == {}
 
 
+@pytest.mark.slow
 def test_ids_that_became_somebody_else(made_once: Scenario) -> None:
     viewed = 5.0  # the phone's page views of the five days up to the earlier date
     assert parts(made_once, "browsing", PHONE) == {"identity": -viewed}

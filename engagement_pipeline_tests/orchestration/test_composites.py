@@ -138,6 +138,7 @@ def of(*scores: str) -> set[str]:
     return {f"{kind}/{name}" for kind in ("points", "scores", "score_changes") for name in scores}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "marked"),
     [

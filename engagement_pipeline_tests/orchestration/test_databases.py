@@ -123,6 +123,7 @@ def test_a_database_that_is_down_stops_no_other_source_and_shows_no_password(
         assert SECRET not in text
 
 
+@pytest.mark.slow
 def test_a_password_that_works_shows_nowhere_either(
     postgres: str,
     open_project: Open,

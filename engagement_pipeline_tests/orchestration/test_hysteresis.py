@@ -59,6 +59,7 @@ def bands(shop: Scenario, *days: date) -> list[str]:
     return rows["band"].to_list()
 
 
+@pytest.mark.slow
 def test_ten_days_on_an_edge(shop: Scenario) -> None:
     asset = shop.definitions.resolve_assets_def(key("scores/spending"))
     read = asset.get_partition_mapping(key("scores/spending"))

@@ -162,6 +162,7 @@ def test_a_delivered_audience_never_changes(copied: Scenario) -> None:
     assert copied.table("audiences/perks", DAYS[-2]).filter(decision="hold_out").is_empty()
 
 
+@pytest.mark.slow
 def test_a_prefix_stands_before_every_key_and_in_no_path(tmp_path: Path) -> None:
     scenario = Scenario.new(tmp_path, {"project.yaml": PROJECT + "asset_prefix: [acme, crm]\n"})
     try:

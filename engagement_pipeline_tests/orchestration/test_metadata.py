@@ -31,6 +31,7 @@ def newest(scenario: Scenario, table: str) -> dict[str, dg.MetadataValue]:
     return dict(latest(scenario, table, LAST if partitioned else None).metadata)
 
 
+@pytest.mark.slow
 def test_the_event_log_holds_no_persons_id(made: Scenario) -> None:
     log = event_log(made)
     assert "scores/buying" in log, "the log was read"

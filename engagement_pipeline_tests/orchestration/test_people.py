@@ -178,6 +178,7 @@ def test_lineage_goes_by_what_sources_say(known: Scenario) -> None:
     assert needs("segments/premium") == {"persons"}
 
 
+@pytest.mark.slow
 def test_points_of_ids_that_are_one_person_are_one_row(known: Scenario) -> None:
     assert points(known, LAST) == {"browser-71": 5, "kunde-ada-71": 25, "kunde-ben-72": 5}
     assert "laptop-72" not in known.table("scores/browsing", LAST)["person_id"]
@@ -289,6 +290,7 @@ def test_a_consent_restates_what_reads_consents(project: Scenario) -> None:
     assert tick(project, "as_of_dates")[0] == []
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_it_noted_what_is_held_is_made_up_for(
     project: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:

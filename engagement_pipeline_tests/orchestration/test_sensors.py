@@ -120,6 +120,7 @@ def test_a_late_file_asks_for_exactly_the_days_it_touches(copied: Scenario) -> N
     assert tick(copied, "event_days")[0] == []
 
 
+@pytest.mark.slow
 def test_days_that_yesterdays_scores_span_are_made_without_any_file(
     open_project: Callable[..., Scenario],
 ) -> None:
@@ -278,6 +279,7 @@ def test_a_score_and_a_segment_that_were_never_made_are_due(copied: Scenario) ->
     assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", DAYS[-3].isoformat())]
 
 
+@pytest.mark.slow
 def test_yesterdays_failure_is_not_forgotten_the_next_day(open_project: Callable[..., Scenario]) -> None:
     project = open_project()
     project.run("landing")
@@ -333,6 +335,7 @@ def test_no_audience_is_decided_on_scores_that_are_about_to_change(copied: Scena
 # --- current tables ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_other_tools_were_never_shown_is_made_up_for(
     copied: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,6 +399,7 @@ def failed(scenario: Scenario, request: dg.RunRequest, job: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["event_days", "as_of_dates"])
 def test_what_failed_is_tried_three_times_until_its_input_changes(copied: Scenario, name: str) -> None:
     deliver(copied, LAST)

@@ -58,6 +58,7 @@ FITTED = {"points/buying", "references/buying"}
 BUYING = {"scores/buying", "score_changes/buying", "segments/buyers", "segments/fans"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "marked"),
     [
