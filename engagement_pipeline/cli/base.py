@@ -70,7 +70,8 @@ def in_words() -> Iterator[None]:
 def in_plain_words() -> Iterator[None]:
     """As `in_words`, for commands that compute without Dagster, which that would import."""
     from engagement_pipeline.core.points import PointsOverflow
-    from engagement_pipeline.orchestration.scoring import MeasuresMissing, PointsOutdated
+    from engagement_pipeline.orchestration.scoring import PointsOutdated
+    from engagement_pipeline.orchestration.windows import MeasuresMissing
     from engagement_pipeline.storage.database import DatabaseDown, SchemaTooNew
     from engagement_pipeline.storage.locks import LockTimeout
     from engagement_pipeline.storage.settings import SettingsError

@@ -6,7 +6,7 @@ belong to rules (`plan`, `points`), so that editing a weight never recomputes a 
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -60,7 +60,7 @@ def measure_of(rule: EventRule, catalog: Catalog) -> Measure:
     events, channels = tuple(sorted({*rule.event_names, *rule.implying})), rule.channels
     where = None if rule.where is None else parse(rule.where, rule_columns(catalog, rule))
     kind: Kind = "value" if rule.per is not None else "messages" if rule.count == "messages" else "count"
-    without = () if events else unchosen(catalog)
+    without = () if events else unchosen(catalog, channels)
     said = {"without": without, "floor": rule.floor, "ceiling": rule.ceiling, "unit": rule.unit}
     more = {name: value for name, value in said.items() if value not in (None, ())}
     content = json.dumps(
@@ -88,9 +88,18 @@ def exposures_of(rate: Rate, rule: EventRule, catalog: Catalog) -> Measure:
     return measure_of(exposures, catalog)
 
 
-def unchosen(catalog: Catalog) -> tuple[str, ...]:
-    """Events of the plan that happen to a person: sends, deliveries, impressions; sorted."""
-    return tuple(sorted(name for name, event in catalog.events.items() if not event.chosen))
+def unchosen(catalog: Catalog, channels: Collection[str]) -> tuple[str, ...]:
+    """Events of the plan that happen to a person (sends, deliveries, impressions) and may lie on one of these
+    channels; sorted. One that is added for another channel changes no measure of these."""
+    mappings = (mapping for source in catalog.sources.values() for mapping in source.events)
+    anywhere = any(mapping.channel is not None for mapping in mappings)  # rows say where they happened
+    return tuple(
+        sorted(
+            name
+            for name, event in catalog.events.items()
+            if not event.chosen and (anywhere or event.channel in channels)
+        )
+    )
 
 
 def measures_of(catalog: Catalog) -> dict[str, Measure]:

@@ -5,6 +5,7 @@ reference is in force on which date (`orchestration`).
 """
 
 import hashlib
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -30,6 +31,17 @@ def fit(standing: pl.LazyFrame, population: str) -> pl.LazyFrame:
         .group_by("points")
         .agg(persons=pl.len().cast(pl.Int64))
         .sort("points")
+    )
+
+
+def fitted(standing: pl.LazyFrame, population: str, points_digest: str, as_of: date) -> pl.DataFrame:
+    """`frames.REFERENCES` of one population, in force from the date on; see `fit`."""
+    histogram = fit(standing, population).collect()
+    return histogram.select(
+        pl.lit(as_of).alias("effective_from"),
+        pl.lit(points_digest).alias("points_digest"),
+        pl.lit(version(histogram)).alias("version"),
+        *HISTOGRAM,
     )
 
 

@@ -42,9 +42,9 @@ from engagement_pipeline.orchestration.past import (
     population_of,
     stored_scores,
 )
-from engagement_pipeline.orchestration.scoring import (
+from engagement_pipeline.orchestration.scoring import asked_of
+from engagement_pipeline.orchestration.windows import (
     MeasuresMissing,
-    asked_of,
     check_coverage,
     message_rows,
     window_rows,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -20,14 +19,11 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.audiences import decide, plan_campaign
 from engagement_pipeline.core.coverage import Guard
-from engagement_pipeline.core.frames import REFERENCES
 from engagement_pipeline.core.measures import Measure, measures_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
-from engagement_pipeline.core.references import fit, version
-from engagement_pipeline.core.scores import standing
 from engagement_pipeline.core.segments import members, plan_segment
-from engagement_pipeline.orchestration.known import facts_on, people_on
+from engagement_pipeline.orchestration.known import facts_on
 from engagement_pipeline.orchestration.measured import (
     COVERAGE,
     MEASURES,
@@ -40,14 +36,9 @@ from engagement_pipeline.orchestration.measured import (
     stored_versions,
 )
 from engagement_pipeline.orchestration.overlay import Overlay
-from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, points_rows, scores_rows
-from engagement_pipeline.orchestration.standing import (
-    bands_before,
-    frozen,
-    guard_on,
-    of_parts,
-    reference_in_force,
-)
+from engagement_pipeline.orchestration.scoring import guarded_scores, points_rows, reference_rows
+from engagement_pipeline.orchestration.standing import frozen, guard_on, reference_in_force
+from engagement_pipeline.orchestration.windows import days_wanted
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
@@ -92,18 +83,11 @@ class Trial(Workbench):
         points, references = self.lake.scan(f"points/{name}", [day.isoformat()]), f"references/{name}"
         guard = guard_on(self, plan, day)
         if frozen(plan) and refit and not self.in_force(plan, guard) and not guard.provisional:
-            self.layer.add(self.table(references), [self._fitted(plan, points)])
-        known = self.lake.scan(references) if frozen(plan) and self.lake.exists(references) else None
-        rows = scores_rows(
-            plan,
-            points,
-            lambda as_of: people_on(self.catalog, self.people(), asked_of(plan), as_of),
-            known,
-            [day],
-            {day: of_parts(self, plan, day, guard)},
-            self.catalog.project.limits.reference_people,
-            partial(bands_before, self, plan),
-        )
+            histogram = reference_rows(self, plan, points, self.people(), day)
+            self.refitted[name] = int(histogram["persons"].sum())
+            self.layer.add(self.table(references), [histogram])
+        fitted = self.lake.scan(references) if frozen(plan) and self.lake.exists(references) else None
+        rows = guarded_scores(self, plan, points, self.people(), fitted, [day])
         self.layer.put(self.table(f"scores/{name}"), rows, day)
 
     def segment(self, name: str) -> None:
@@ -135,18 +119,6 @@ class Trial(Workbench):
             return False
         rows = self.lake.scan(table)
         return reference_in_force(rows, plan, self.as_of, guard.covered_from, people)[1] is not None
-
-    def _fitted(self, plan: ScorePlan, points: pl.LazyFrame) -> pl.DataFrame:
-        everyone = people_on(self.catalog, self.people(), asked_of(plan), self.as_of)
-        known = standing(points, everyone, plan.applies_to, plan.parts.needed)
-        histogram = fit(known, plan.scale.population).collect()
-        self.refitted[plan.name] = int(histogram["persons"].sum())
-        return histogram.select(
-            pl.lit(self.as_of).alias("effective_from"),
-            pl.lit(plan.points_digest).alias("points_digest"),
-            pl.lit(version(histogram)).alias("version"),
-            *REFERENCES.names()[3:],
-        )
 
     def _facts(self, columns: Collection[str]) -> dict[str, pl.LazyFrame]:
         tables = self.people()

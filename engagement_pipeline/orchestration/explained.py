@@ -25,14 +25,14 @@ from engagement_pipeline.orchestration.past import (
     population_of,
     stored_scores,
 )
-from engagement_pipeline.orchestration.scoring import (
+from engagement_pipeline.orchestration.scoring import asked_of
+from engagement_pipeline.orchestration.standing import guard_on
+from engagement_pipeline.orchestration.windows import (
     MeasuresMissing,
-    asked_of,
     check_coverage,
     message_rows,
     window_rows,
 )
-from engagement_pipeline.orchestration.standing import guard_on
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports import explanations as words
 from engagement_pipeline.storage.tables import StorageError

@@ -10,7 +10,8 @@ from functools import cache
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.orchestration.held import held_since
 from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
-from engagement_pipeline.orchestration.scoring import points_tables, reads_from
+from engagement_pipeline.orchestration.scoring import points_tables
+from engagement_pipeline.orchestration.windows import reads_from
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import PartitionInfo
 

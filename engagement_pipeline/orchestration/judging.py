@@ -31,9 +31,13 @@ from engagement_pipeline.core.weights import Proposal, fitted_rules, propose
 from engagement_pipeline.ingestion.coverage import Deliveries
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.drafts import Trial
-from engagement_pipeline.orchestration.known import people_on, stored_aliases
+from engagement_pipeline.orchestration.known import (
+    made_from_present_points,
+    people_on,
+    stored_aliases,
+)
 from engagement_pipeline.orchestration.measured import MEASURES, covered
-from engagement_pipeline.orchestration.scoring import MeasuresMissing, window_tables
+from engagement_pipeline.orchestration.windows import MeasuresMissing, window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 
 Say = Callable[[str], None]
@@ -202,6 +206,8 @@ class Past:
     def _stored(self, as_of: date) -> pl.DataFrame | None:
         table, key = f"scores/{self.plan.name}", as_of.isoformat()
         if key not in self.bench.lake.partitions(table):
+            return None
+        if not made_from_present_points(self.bench, self.plan, as_of):
             return None
         found = self.bench.lake.scan(table, [key]).select("person_id", "score", "definition").collect()
         return found if (found["definition"] == self.plan.definition).all() else None

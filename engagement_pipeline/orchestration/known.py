@@ -50,23 +50,61 @@ def known_rows(
         for table in people_tables(bench.catalog, plan)
         if table != "consents" or bench.lake.exists(table)
     }
+    frames |= {f"scores/{name}": _part(bench, name, day) for name in plan.parts.scores}
     seen = people.as_of(frames["persons"], as_of).select("person_id", "first_seen")
     found = facts_on(bench.catalog, frames, plan.columns, as_of).join(seen, on="person_id", how="left")
     return ascending(found.collect(), "person_id")
 
 
+def _part(bench: Workbench, name: str, day: str) -> pl.LazyFrame:
+    """The part's scores, with who is inactive said also where the score is stale or provisional: its state
+    then says that, and a composite is no more active for it."""
+    scores, table = bench.lake.scan(f"scores/{name}", [day]), f"points/{name}"
+    if day not in bench.lake.partitions(table):
+        return scores
+    points = bench.lake.scan(table, [day])
+    found = pl.col("active") if "active" in points.collect_schema() else pl.lit(value=True)
+    held_back = pl.col("state").is_in(["stale", "provisional"]) & ~pl.col("found").fill_null(value=False)
+    return (
+        scores.join(points.select("person_id", found=found.fill_null(value=True)), on="person_id", how="left")
+        .with_columns(state=pl.when(held_back).then(pl.lit("inactive")).otherwise("state"))
+        .drop("found")
+    )
+
+
 def check_part(bench: Workbench, plan: ScorePlan, part: str, as_of: date) -> None:
-    """Raises PartOutdated where the part's stored scores were made by another definition than the present."""
-    table, now = f"scores/{part}", bench.plans[part].definition
+    """Raises PartOutdated where the part's stored scores were made by another definition than the present,
+    or from points of one."""
+    own = bench.plans[part]
+    made = ((f"scores/{part}", "definition", own.definition), (f"points/{part}", *_points_by(own)))
+    for table, column, now in made:
+        if (found := _other(bench, table, column, now, as_of)) is not None:
+            raise PartOutdated(
+                f"score {plan.name} adds up scores/{part}; {table} on {as_of} was computed by version "
+                f"{found} of its definition, which is now {now}. Materialize points/{part} and "
+                f"scores/{part} for {as_of}, then this again."
+            )
+
+
+def made_from_present_points(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:
+    """Whether the stored points of the date were made by the plan's rules and, of a composite, by the present
+    definitions of its parts, which the digest of its scores does not cover."""
+    return _other(bench, f"points/{plan.name}", *_points_by(plan), as_of) is None
+
+
+def _points_by(plan: ScorePlan) -> tuple[str, str]:
+    return "points_digest", plan.points_digest
+
+
+def _other(bench: Workbench, table: str, column: str, present: str, as_of: date) -> str | None:
+    """A version other than the present one that stored rows of the date say they were made by."""
+    if as_of.isoformat() not in bench.lake.partitions(table):
+        return None
     stored = bench.lake.scan(table, [as_of.isoformat()])
-    other = pl.col("definition").filter(pl.col("definition") != now).first()
-    found = stored.select(other).collect().item()
-    if found is not None:
-        raise PartOutdated(
-            f"score {plan.name} adds up {table}, which on {as_of} was computed by version {found} of its "
-            f"definition, which is now {now}. Materialize points/{part} and {table} for {as_of}, then this "
-            "again."
-        )
+    found: str | None = (
+        stored.select(pl.col(column).filter(pl.col(column) != present).first()).collect().item()
+    )
+    return found
 
 
 def people_on(

@@ -23,7 +23,8 @@ from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
 from engagement_pipeline.orchestration.inputs import versions_on, window_inputs
 from engagement_pipeline.orchestration.measured import covered, event_sources
-from engagement_pipeline.orchestration.scoring import asked_of, days_wanted, points_tables
+from engagement_pipeline.orchestration.scoring import asked_of, points_tables
+from engagement_pipeline.orchestration.windows import days_wanted
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import SHOWN_AS, current
 from engagement_pipeline.storage.deliveries import delivered

@@ -17,7 +17,7 @@ from engagement_pipeline.contracts.rules import masked
 from engagement_pipeline.orchestration.comparing import preview
 from engagement_pipeline.orchestration.describe_moves import matrix_markdown
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table
-from engagement_pipeline.orchestration.scoring import MeasuresMissing
+from engagement_pipeline.orchestration.windows import MeasuresMissing
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.preview import Preview, ScoreChange, why
 from engagement_pipeline.storage.tables import StorageError

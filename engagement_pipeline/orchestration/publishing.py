@@ -23,7 +23,7 @@ from engagement_pipeline.catalog.specs import Campaign, Catalog, Score, Segment,
 from engagement_pipeline.orchestration.comparing import preview
 from engagement_pipeline.orchestration.drafts import NothingToPreview, Tell
 from engagement_pipeline.orchestration.edits import Key, OtherProject, closure, reads
-from engagement_pipeline.orchestration.scoring import MeasuresMissing
+from engagement_pipeline.orchestration.windows import MeasuresMissing
 from engagement_pipeline.reports.preview import Preview
 from engagement_pipeline.storage import published
 from engagement_pipeline.storage.database import Database

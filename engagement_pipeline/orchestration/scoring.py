@@ -12,37 +12,41 @@ import polars as pl
 from polars.selectors import by_name
 
 from engagement_pipeline.core.coverage import Guard
-from engagement_pipeline.core.frames import DAILY_MESSAGES
-from engagement_pipeline.core.identity import stitched, stitched_messages
-from engagement_pipeline.core.measures import SHADOW, shadows_of
+from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.core.plan import ScorePlan
-from engagement_pipeline.core.scores import TRUSTED, attach
+from engagement_pipeline.core.references import fitted
+from engagement_pipeline.core.scores import TRUSTED, attach, standing
 from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.engines.window import Window, with_people
-from engagement_pipeline.orchestration.known import known_rows, people_tables, stored_aliases
+from engagement_pipeline.orchestration.known import known_rows, people_on, people_tables, stored_aliases
 from engagement_pipeline.orchestration.measured import (
+    COVERAGE,
     MEASURES,
     MESSAGES,
     covered,
 )
-from engagement_pipeline.orchestration.standing import frozen, reference_in_force
+from engagement_pipeline.orchestration.standing import (
+    bands_before,
+    frozen,
+    guards_on,
+    of_parts,
+    reference_in_force,
+)
+from engagement_pipeline.orchestration.windows import (
+    check_coverage,
+    days_of,
+    message_rows,
+    reads_from,
+    window_rows,
+    window_tables,
+)
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
 def points_tables(bench: Workbench, plan: ScorePlan) -> tuple[str, ...]:
     """What the points of a score are made from: their versions go into the commit."""
     return (*(window_tables(bench) if plan.rules else ()), *people_tables(bench.catalog, plan))
-
-
-def window_tables(bench: Workbench) -> tuple[str, ...]:
-    """What events give is made from."""
-    more = (MESSAGES,) if bench.counts_messages else ()
-    return (MEASURES, *more, "aliases") if bench.catalog.has_aliases else (MEASURES, *more)
-
-
-class MeasuresMissing(Exception):  # noqa: N818  the words are what the reader sees
-    """Measures that a score needs were not computed for days in its window."""
 
 
 class PointsOutdated(Exception):  # noqa: N818
@@ -80,9 +84,10 @@ def _shared_windows(bench: Workbench, plan: ScorePlan, as_of: date, made: Iterab
         return
     run = [each for each in bench.plans.values() if each.rules and f"points/{each.name}" in made]
     # Taken before reading, so that nothing is kept under a newer version than was read.
-    key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
-    window_rows(bench, [plan], as_of)  # refuses days that are missing
-    check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
+    versions = sorted(bench.versions((*window_tables(bench), COVERAGE)).items())
+    stored = bench.coverage.rows(tuple(versions), lambda: covered(bench).collect())
+    check_coverage(stored.lazy(), plan, bench.catalog.project.start_date, as_of)
+    key = (as_of, *versions)
     yield from bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
 
 
@@ -97,7 +102,7 @@ def _windows_by_date(
     stored = covered(bench).collect().lazy()
     for as_of in days:
         check_coverage(stored, plan, bench.catalog.project.start_date, as_of)
-    needed = [as_of.isoformat() for as_of in _days_of(bench, [plan], days)]
+    needed = [as_of.isoformat() for as_of in days_of(bench, [plan], days)]
     daily = bench.lake.scan(MEASURES, needed)
     said = None
     if plan.message_measures and bench.lake.exists(MESSAGES):
@@ -120,59 +125,43 @@ def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified 
     return unverified(totals, covered(bench), plan, shadows_of(bench.catalog), project.start_date, as_of)
 
 
-def window_rows(
-    bench: Workbench,
-    plans: Sequence[ScorePlan],
-    as_of: date,
-    *,
-    allow_missing: bool = False,
-    ids_on: date | None = None,
-) -> pl.LazyFrame:
-    """`frames.DAILY_MEASURES` of the longest window of the plans, by person as known on the date (or, to find
-    out what that changed, on another one, `ids_on`): with `message_rows` the one way from what is stored to
-    points. What they read is named in `window_tables`."""
-    rows = bench.lake.scan(MEASURES, _days(bench, plans, as_of), allow_missing=allow_missing)
-    needed = sorted({measure for plan in plans for measure in plan.measures})
-    return stitched(rows, stored_aliases(bench), ids_on or as_of, needed)
-
-
-def message_rows(
-    bench: Workbench, plans: Sequence[ScorePlan], as_of: date, *, ids_on: date | None = None
-) -> pl.LazyFrame | None:
-    """`frames.DAILY_MESSAGES` of the same window, by person as known on the date; None where no plan counts
-    messages. Days that are missing are left out: `check_coverage` knows them."""
-    if not (needed := sorted({measure for plan in plans for measure in plan.message_measures})):
-        return None
-    if not bench.lake.exists(MESSAGES):
-        return DAILY_MESSAGES.to_frame().lazy()
-    rows = bench.lake.scan(MESSAGES, _days(bench, plans, as_of), allow_missing=True)
-    return stitched_messages(rows, stored_aliases(bench), ids_on or as_of, needed)
-
-
-def _days(bench: Workbench, plans: Sequence[ScorePlan], as_of: date) -> list[str]:
-    return [day.isoformat() for day in _days_of(bench, plans, [as_of])]
-
-
-def _days_of(bench: Workbench, plans: Sequence[ScorePlan], dates: Sequence[date]) -> list[date]:
-    """The days on which anything counts for any of the plans, as of any of the dates."""
-    found: set[date] = set()
-    for as_of in dates:
-        first = reads_from(bench, plans, as_of)
-        found.update(first + timedelta(days=age) for age in range((as_of - first).days + 1))
-    return sorted(found)
-
-
-def reads_from(bench: Workbench, plans: Iterable[ScorePlan], as_of: date) -> date:
-    """The first day of the project on which anything counts for any of the plans."""
-    start = bench.catalog.project.start_date
-    days = (day for plan in plans for day in plan.reads_from(start, as_of).values())
-    return min(days, default=as_of)
-
-
 def _windows(bench: Workbench, as_of: date, plans: Sequence[ScorePlan]) -> Iterable[Window]:
     # Days that only another plan's longer window has may be missing: its own step refuses them.
     rows = window_rows(bench, plans, as_of, allow_missing=True)
     return bench.engine.windows(rows, plans, as_of, message_rows(bench, plans, as_of))
+
+
+def reference_rows(
+    bench: Workbench, plan: ScorePlan, points: pl.LazyFrame, about: Mapping[str, pl.LazyFrame], as_of: date
+) -> pl.DataFrame:
+    """`frames.REFERENCES` fitted on the date's people, in force from then on. points: `frames.POINTS` of the
+    date. about: the tables about people, see `people_on`. Raises PointsOutdated."""
+    check_digest(points, plan, as_of)
+    everyone = people_on(bench.catalog, about, asked_of(plan), as_of)
+    known = standing(points, everyone, plan.applies_to, plan.parts.needed)
+    return fitted(known, plan.scale.population, plan.points_digest, as_of)
+
+
+def guarded_scores(
+    bench: Workbench,
+    plan: ScorePlan,
+    points: pl.LazyFrame,
+    about: Mapping[str, pl.LazyFrame],
+    references: pl.LazyFrame | None,
+    days: Sequence[date],
+) -> Iterator[pl.DataFrame]:
+    """`scores_rows` of the dates, held back where sources or parts are. points, about and references: what is
+    stored; see `reference_rows`."""
+    return scores_rows(
+        plan,
+        points,
+        lambda as_of: people_on(bench.catalog, about, asked_of(plan), as_of),
+        references,
+        days,
+        {day: of_parts(bench, plan, day, each) for day, each in guards_on(bench, plan, days).items()},
+        bench.catalog.project.limits.reference_people,
+        partial(bands_before, bench, plan),
+    )
 
 
 def scores_rows(
@@ -191,9 +180,9 @@ def scores_rows(
     made: dict[date, pl.LazyFrame] = {}
     facts = sorted(column.removeprefix("profile.") for column in asked_of(plan))
     # A table that was written before it was said who is active does not have it.
-    standing = by_name("person_id", "points", "active", "points_digest", require_all=False)
+    counted = by_name("person_id", "points", "active", "points_digest", require_all=False)
     for as_of in days:
-        stored = points.filter(pl.col("as_of") == as_of).select(standing).collect()
+        stored = points.filter(pl.col("as_of") == as_of).select(counted).collect()
         check_digest(stored.lazy(), plan, as_of)
         guard = (guards or {}).get(as_of, TRUSTED)
         histogram, in_force = None, None
@@ -216,45 +205,6 @@ def scores_rows(
 def asked_of(plan: ScorePlan) -> frozenset[str]:
     """The facts about people that a score reads."""
     return frozenset() if plan.applies_to is None else plan.applies_to.columns
-
-
-def check_coverage(
-    coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date, until: date | None = None
-) -> None:
-    """Raises MeasuresMissing unless every measure of the plan was computed for every day (up to `until`) on
-    which it counts and that lies in the project. A day without rows means nobody did anything only when it
-    was computed."""
-    wanted = days_wanted([(plan, as_of)], start).filter(pl.col("event_date") <= (until or as_of))
-    missing = wanted.join(coverage, on=["event_date", "measure"], how="anti").sort("event_date").collect()
-    if not missing.is_empty():
-        days: Sequence[date] = missing["event_date"].unique(maintain_order=True).to_list()
-        raise MeasuresMissing(
-            f"score {plan.name} on {as_of} needs {missing['measure'].n_unique()} measure(s) on {len(days)} "
-            f"day(s) for which they were not computed, such as {missing['measure'][0]!r} on {days[0]}. "
-            f"Materialize daily_measures from {days[0]} to {days[-1]} (only what is missing is computed), "
-            "then this again."
-        )
-
-
-def days_wanted(
-    scored: Iterable[tuple[ScorePlan, date]], start: date, shadows: frozenset[str] = frozenset()
-) -> pl.LazyFrame:
-    """`score`, `as_of`, `measure`, `event_date`: the days on which the scores' measures count on these dates,
-    and their `shadows`; start is the project's first day."""
-    spans = [
-        (plan.name, as_of, each, first)
-        for plan, as_of in scored
-        for measure, first in sorted(plan.reads_from(start, as_of).items())
-        for each in (measure, measure + SHADOW)
-        if each == measure or each in shadows
-    ]
-    schema = {"score": pl.String, "as_of": pl.Date, "measure": pl.String, "first": pl.Date}
-    return (
-        pl.LazyFrame(spans, schema=schema, orient="row")
-        .with_columns(event_date=pl.date_ranges("first", "as_of"))
-        .explode("event_date")
-        .drop("first")
-    )
 
 
 def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:

@@ -89,8 +89,8 @@ class _Folder:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-class SharedTotals:
-    """What everybody did together, by measure and day: a few thousand rows of one key at a time."""
+class SharedRows:
+    """A few thousand rows that every score of a run asks for, of one key at a time."""
 
     def __init__(self) -> None:
         self._key: Hashable = None

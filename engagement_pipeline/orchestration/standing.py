@@ -14,6 +14,7 @@ import polars as pl
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.ingestion.coverage import Deliveries, coverage_guard
+from engagement_pipeline.orchestration.known import made_from_present_points
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
@@ -59,6 +60,8 @@ def bands_before(bench: Workbench, plan: ScorePlan, as_of: date) -> pl.LazyFrame
     where that day was not scored. Only the day before counts: over a gap nobody knows who crossed an edge."""
     table, key = f"scores/{plan.name}", (as_of - timedelta(days=1)).isoformat()
     if key not in bench.lake.partitions(table):
+        return None
+    if not made_from_present_points(bench, plan, as_of - timedelta(days=1)):
         return None
     stored = bench.lake.scan(table, [key]).filter(pl.col("definition") == plan.definition)
     return stored.select("person_id", "band")

@@ -16,7 +16,7 @@ from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines.base import Engine
 from engagement_pipeline.engines.local import LocalEngine
-from engagement_pipeline.orchestration.shared import SharedTotals, SharedWindows
+from engagement_pipeline.orchestration.shared import SharedRows, SharedWindows
 from engagement_pipeline.orchestration.versions import code_versions
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
@@ -69,9 +69,14 @@ class Workbench:
         return self._between.setdefault(which, SharedWindows())
 
     @cached_property
-    def totals(self) -> SharedTotals:
+    def totals(self) -> SharedRows:
         """What scores of one run have in common of everybody together."""
-        return SharedTotals()
+        return SharedRows()
+
+    @cached_property
+    def coverage(self) -> SharedRows:
+        """Which measures are stored for which days, as scores of one run find it."""
+        return SharedRows()
 
     @cached_property
     def database(self) -> Database:

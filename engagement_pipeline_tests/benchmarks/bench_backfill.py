@@ -27,7 +27,8 @@ from engagement_pipeline.orchestration.measured import (
     coverage_rows,
     events_versions,
 )
-from engagement_pipeline.orchestration.scoring import points_rows, window_tables
+from engagement_pipeline.orchestration.scoring import points_rows
+from engagement_pipeline.orchestration.windows import window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline_tests.benchmarks.data import FIRST, generate

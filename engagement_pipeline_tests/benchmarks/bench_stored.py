@@ -33,7 +33,8 @@ from engagement_pipeline.orchestration.measured import (
     plan_work,
 )
 from engagement_pipeline.orchestration.preview import in_ranges
-from engagement_pipeline.orchestration.scoring import points_rows, scores_rows, window_tables
+from engagement_pipeline.orchestration.scoring import points_rows, scores_rows
+from engagement_pipeline.orchestration.windows import window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline_tests.benchmarks import contenders

@@ -16,7 +16,7 @@ from engagement_pipeline.catalog.specs import Outcome
 from engagement_pipeline.core.quality import AUC, BEATS
 from engagement_pipeline.orchestration.judging import Past, judgements, parts_of
 from engagement_pipeline.orchestration.quality_runs import NothingJudged, judge, judge_all
-from engagement_pipeline.orchestration.scoring import MeasuresMissing
+from engagement_pipeline.orchestration.windows import MeasuresMissing
 from engagement_pipeline_tests.orchestration.scenario import PROJECT, Scenario, failures, key, orders
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 30)

@@ -140,8 +140,8 @@ def test_a_day_that_was_never_measured_is_named_with_its_remedy(project: Scenari
     project.run("event_days", DAYS[-2], LAST)
     result = project.run("as_of_dates", LAST, only=["points/reading"], ok=False)
     why = failures(result)["points__reading"]
-    assert "'daily_measures' holds nothing yet for 1 of the 3 partitions asked for (2026-04-03)" in why
-    assert "materialize the asset daily_measures for them first" in why
+    assert "score reading on 2026-04-05 needs 2 measure(s) on 1 day(s)" in why
+    assert "Materialize daily_measures for 2026-04-03 (only what is missing is computed)" in why
 
 
 @pytest.mark.slow

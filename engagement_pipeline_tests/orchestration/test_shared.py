@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines import local
 from engagement_pipeline.engines.window import Window
-from engagement_pipeline.orchestration.shared import SharedTotals, SharedWindows
+from engagement_pipeline.orchestration.shared import SharedRows, SharedWindows
 from engagement_pipeline_tests.core.build import AS_OF, catalog, score
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PROJECT, Scenario
 
@@ -97,7 +97,7 @@ def test_windows_that_cannot_be_made_leave_nothing(temporary: Path) -> None:
 
 
 def test_totals_of_one_key_are_computed_once() -> None:
-    shared, calls = SharedTotals(), list[int]()
+    shared, calls = SharedRows(), list[int]()
 
     def compute() -> pl.DataFrame:
         calls.append(len(calls))

@@ -5,7 +5,6 @@ Here: which tables they are made from and what their pages say. Not here: their 
 
 from collections.abc import Iterable
 from datetime import date
-from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -15,8 +14,6 @@ from engagement_pipeline.core.drift import drift_on
 from engagement_pipeline.core.frames import REFERENCES
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
-from engagement_pipeline.core.references import fit, version
-from engagement_pipeline.core.scores import standing
 from engagement_pipeline.orchestration.assets.people import consent_reads
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, Second, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import (
@@ -29,20 +26,19 @@ from engagement_pipeline.orchestration.describe import (
     drift_finding,
 )
 from engagement_pipeline.orchestration.describe_moves import describe_moves
-from engagement_pipeline.orchestration.known import people_on
 from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
 from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import Finding, day_before, lookback
 from engagement_pipeline.orchestration.scoring import (
     asked_of,
-    check_digest,
+    guarded_scores,
     points_rows,
     points_tables,
-    scores_rows,
+    reference_rows,
     unverified_on,
 )
-from engagement_pipeline.orchestration.standing import bands_before, frozen, guard_on, guards_on, of_parts
+from engagement_pipeline.orchestration.standing import frozen, guard_on, of_parts
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.staging import WholePartitions
 from engagement_pipeline.storage.tables import TableMissing
@@ -105,18 +101,8 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
         return [date.fromisoformat(newest)]
 
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
-        as_of = days[0]
-        stored = bench.lake.scan(points, [as_of.isoformat()])
-        check_digest(stored, plan, as_of)
-        everyone = people_on(bench.catalog, frames, asked_of(plan), as_of)
-        known = standing(stored, everyone, plan.applies_to, plan.parts.needed)
-        histogram = fit(known, plan.scale.population).collect()
-        return histogram.lazy().select(
-            pl.lit(as_of).alias("effective_from"),
-            pl.lit(plan.points_digest).alias("points_digest"),
-            pl.lit(version(histogram)).alias("version"),
-            *REFERENCES.names()[3:],
-        )
+        stored = bench.lake.scan(points, [days[0].isoformat()])
+        return reference_rows(bench, plan, stored, frames, days[0]).lazy()
 
     return table_asset(
         TableAsset(
@@ -148,14 +134,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
     points, references = f"points/{plan.name}", f"references/{plan.name}"
 
     def compute(frames: Frames, days: list[date]) -> Iterable[pl.DataFrame]:
-        def known(as_of: date) -> pl.LazyFrame:
-            return people_on(bench.catalog, frames, asked_of(plan), as_of)
-
-        people_needed = bench.catalog.project.limits.reference_people
-        guards = {day: of_parts(bench, plan, day, each) for day, each in guards_on(bench, plan, days).items()}
-        before = partial(bands_before, bench, plan)
-        found = frames.get(references)
-        rows = scores_rows(plan, frames[points], known, found, days, guards, people_needed, before)
+        rows = guarded_scores(bench, plan, frames[points], frames, frames.get(references), days)
         return by_date(rows, days)
 
     return table_asset(
