@@ -4,7 +4,6 @@ Here: the steps between the command's arguments and `erasure`. Not here: argumen
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import dagster as dg
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.clock import now
 from engagement_pipeline.orchestration.erasure import Receipt, erase_requested, known_as, traces
-from engagement_pipeline.orchestration.runs import dagster_home
+from engagement_pipeline.orchestration.runs import name_dagster_home
 from engagement_pipeline.orchestration.upkeep import dagster_traces
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.erasures import ask
@@ -44,7 +43,7 @@ class Erase:
 
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self.bench = Workbench(catalog, settings)
-        os.environ.setdefault("DAGSTER_HOME", str(dagster_home(settings)))
+        name_dagster_home(settings)
 
     def later(self, people: Iterable[str]) -> str:
         """Puts people on the list; gives the requests' ids in words."""

@@ -108,7 +108,7 @@ class Runner:
         """What failed, in words."""
 
     def __enter__(self) -> "Runner":
-        os.environ.setdefault("DAGSTER_HOME", str(dagster_home(self._settings)))
+        name_dagster_home(self._settings)
         self._open = ExitStack()
         self.progress = self._open.enter_context(_progress(self._console))
         self.instance = self._open.enter_context(dg.DagsterInstance.get())
@@ -195,6 +195,12 @@ def last_day(bench: Workbench) -> date:
             "the sources' `path` says, and run this again"
         )
     return max(touched)
+
+
+def name_dagster_home(settings: Settings) -> None:
+    """Says in the environment where Dagster's history lies, unless it does; an empty name says nothing."""
+    if not os.environ.get("DAGSTER_HOME"):
+        os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
 
 
 def dagster_home(settings: Settings) -> Path:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from engagement_pipeline.orchestration.runs import (
     DateOutside,
     NothingToScore,
     dagster_home,
+    name_dagster_home,
     run_all,
     scored_tables,
 )
@@ -101,3 +103,17 @@ def test_every_project_has_its_own_history(tmp_path: Path, monkeypatch: pytest.M
     ]
     assert homes == [tmp_path / folder / "dagster" for folder in (".engagement", "mine", ".engagement")]
     assert all((home / "dagster.yaml").exists() for home in homes)
+
+
+@pytest.mark.parametrize(("said", "expected"), [(None, "beside"), ("", "beside"), ("elsewhere", "elsewhere")])
+def test_an_empty_home_is_none(
+    said: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", said or "")
+    if said is None:
+        monkeypatch.delenv("DAGSTER_HOME")
+    lake = tmp_path / "beside" / "lake"
+    name_dagster_home(
+        Settings.from_env({"ENGAGEMENT_LAKE": str(lake), "ENGAGEMENT_DATABASE_URL": "sqlite://"})
+    )
+    assert os.environ["DAGSTER_HOME"] == (said or str(tmp_path / "beside" / "dagster"))
