@@ -1,7 +1,7 @@
 """Words: text of few values, such as names of rules, states and bands, that is computed and written as Enums.
 
 What is stored is text; as an Enum it is compared, hashed and written in a third of the time. Here: the type
-that an Enum is stored as. Not here: writing it (`storage.staging`).
+that an Enum is stored as. Not here: writing it (`storage.part_files`).
 """
 
 import polars as pl

@@ -43,6 +43,7 @@ from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.pins import pin_calendar, pinned
+from engagement_pipeline.storage.scratch import staging_folder
 from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline.storage.tables import LakeNotWritable, StorageError
 
@@ -150,7 +151,7 @@ def scratch(lake: Lake) -> Iterator[Path]:
     """A folder for a while, for the rows of a layer. It lies where the lake stages rows, which is swept after
     a process was killed; beside a lake that may only be read, among the machine's temporary files."""
     try:
-        folder = lake.staging_folder()
+        folder = staging_folder(lake.root)
     except LakeNotWritable:
         folder = Path(tempfile.mkdtemp(prefix="engagement-preview-"))
     try:

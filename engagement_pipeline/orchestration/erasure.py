@@ -9,12 +9,10 @@ because after the first time nothing that was read before can be stored any more
 """
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -41,7 +39,7 @@ from engagement_pipeline.storage.erasures import Rewritten
 from engagement_pipeline.storage.locks import lock
 from engagement_pipeline.storage.named import Spelling, erase_rows
 from engagement_pipeline.storage.rewriting import Change, Changed, columns_in_files, purge, stored_tables
-from engagement_pipeline.storage.settings import is_remote
+from engagement_pipeline.storage.scratch import scratch_folders
 from engagement_pipeline.storage.tombstones import bury, current_key
 from engagement_pipeline.storage.traces import Search, in_database, in_folder
 
@@ -264,10 +262,8 @@ def _deliveries_follow(bench: Workbench, work: list[Rewritten]) -> None:
 def _clear_leftovers(bench: Workbench, ids: frozenset[str]) -> None:
     """What runs have staged with these people in it: a run that lives fails for it, and is made again."""
     search = _search(ids)
-    own = Path(tempfile.gettempdir() if is_remote(bench.lake.root) else bench.lake.root) / ".staging"
-    folders = [*own.glob("*"), *Path(tempfile.gettempdir()).glob("engagement-*")]
-    for folder in folders:
-        if folder.is_dir() and any(True for _ in in_folder(str(folder), search)):
+    for folder in scratch_folders(bench.lake.root):
+        if any(True for _ in in_folder(str(folder), search)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
 """Hashes of rows, whose sum tells whether a partition's content changed.
 
 Here: 64 bits per row, the same on every machine and however rows are ordered or cut. Not here: when they are
-taken (`staging`). They find changes; they withstand nobody who wants to find two contents with one sum.
+taken (`part_files`). They find changes; they withstand nobody who wants to find two contents with one sum.
 """
 
 from collections.abc import Iterator

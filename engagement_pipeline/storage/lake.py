@@ -1,56 +1,37 @@
 """The lake: tables in Delta format, read lazily, replaced partition by partition in one atomic commit.
 
 Here: reading tables and the one way to write them. Not here: what is in them (`contracts`), how rows are
-staged (`staging`), and who may write (`locks`).
+staged (`staging`), how a table is made and grows (`prepared`), and who may write (`locks`).
 """
 
 import shutil
-import tempfile
-import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from engagement_pipeline.storage import index
+from engagement_pipeline.storage.actions import Actions, added
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.floors import below_floor
 from engagement_pipeline.storage.locks import Held, lock
-from engagement_pipeline.storage.publish import publish
-from engagement_pipeline.storage.settings import is_remote
-from engagement_pipeline.storage.staging import Frames, StagedPartition, StagedTable, Validate, stage
+from engagement_pipeline.storage.part_files import StagedPartition
+from engagement_pipeline.storage.prepared import prepared
+from engagement_pipeline.storage.scratch import staging_folder
+from engagement_pipeline.storage.staging import Frames, StagedTable, Validate, stage
 from engagement_pipeline.storage.tables import (
     WHOLE,
     Commit,
-    LakeNotWritable,
     MissingPartitions,
     PartitionInfo,
     StaleInput,
     TableMissing,
     TableSpec,
-    WrongSchema,
     check_keys,
-    grown,
     key_value,
 )
-
-ABANDONED_SECONDS = 2 * 24 * 3600
-"""A staging folder this old belongs to a run that was killed."""
-CONFIGURATION = {
-    # The commits' metadata rebuild the index, so they are not cleaned away; each is a few KB.
-    "delta.enableExpiredLogCleanup": "false",
-    # Opening a table reads the commits since the last checkpoint: with Delta's 100 it took up to 28 ms and
-    # a commit 109 ms, with 10 they take 4 and 20.
-    "delta.checkpointInterval": "10",
-    # A compaction would write the bounds of every column into the log, where ids outlive their rows.
-    "delta.dataSkippingNumIndexedCols": "0",
-}
 
 
 class Lake:
@@ -152,7 +133,7 @@ class Lake:
         Raises WrongSchema, ForeignRows, OverlappingFrames, LakeNotWritable; nothing is left behind then.
         """
         keys = check_keys(table, partitions)
-        folder = self.staging_folder()
+        folder = staging_folder(self.root)
         try:
             staged = stage(table, frames, keys, folder, validate)
         except BaseException:
@@ -177,7 +158,7 @@ class Lake:
     def _commit(
         self, spec: TableSpec, staged: Mapping[str, StagedPartition], inputs: dict[str, int], held: Held
     ) -> Commit:
-        table = self._prepare(spec)
+        table = prepared(self.uri(spec.name), spec, self._open(spec.name))
         stored = index.partitions(self.database, spec.name, table)
         self._refuse_stale(spec.name, stored, staged, inputs)
         self._refuse_erased(spec.name, inputs)
@@ -188,7 +169,7 @@ class Lake:
         }
         version = table.version()
         if changed:
-            adds = [add for key, each in changed.items() for add in self._publish(spec, key, each)]
+            adds = added(self.uri(spec.name), spec.partition_by, changed)
             said = index.describe(
                 {key: (each.data_version, each.rows) for key, each in changed.items()},
                 staged.keys() - changed.keys(),
@@ -239,53 +220,6 @@ class Lake:
                     "run it again."
                 )
 
-    def _prepare(self, spec: TableSpec) -> DeltaTable:
-        """Opens or makes the table, or adds the columns and the fields of structs that are new (null in the
-        rows there are); a changed type is refused."""
-        found = self._open(spec.name)
-        if found is None:
-            return DeltaTable.create(
-                self.uri(spec.name),
-                Schema.from_arrow(spec.schema),
-                mode="ignore",
-                partition_by=spec.partition_by,
-                configuration=CONFIGURATION,
-            )
-        stored = pl.scan_delta(found).collect_schema()
-        changed = [
-            f"{column} is stored as {stored[column]}, now it is {kind}"
-            for column, kind in spec.schema.items()
-            if column in stored and not grown(stored[column], kind)
-        ]
-        by = found.metadata().partition_columns
-        if by != ([spec.partition_by] if spec.partition_by else []):
-            changed.append(f"it is partitioned by {by or 'nothing'}, now by {spec.partition_by or 'nothing'}")
-        if changed:
-            raise WrongSchema(
-                f"table {spec.name!r} changed its types: {'; '.join(changed)}. Give the column another "
-                f"name, or delete {self.uri(spec.name)} and materialize it anew."
-            )
-        new = pl.Schema({name: kind for name, kind in spec.schema.items() if stored.get(name) != kind})
-        if new:
-            found.alter.add_columns(Schema.from_arrow(new).fields)
-            found.update_incremental()
-        return found
-
-    def _publish(self, spec: TableSpec, key: str, staged: StagedPartition) -> list[AddAction | RemoveAction]:
-        """Brings staged files into the table's folder, where nobody sees them until they are committed."""
-        folder = f"{spec.partition_by}={key}/" if spec.partition_by else ""
-        return [
-            AddAction(
-                path=folder + file.path.name,
-                size=publish(file.path, self.uri(spec.name), folder + file.path.name),
-                partition_values={spec.partition_by: key} if spec.partition_by else {},
-                modification_time=int(time.time() * 1000),
-                data_change=True,
-                stats=file.stats,
-            )
-            for file in staged.files
-        ]
-
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
             return DeltaTable(self.uri(table), version=version)
@@ -301,20 +235,6 @@ class Lake:
             )
         return found
 
-    def staging_folder(self) -> Path:
-        """A private folder, on the lake's own disk so that publishing is a rename."""
-        parent = Path(tempfile.gettempdir() if is_remote(self.root) else self.root) / ".staging"
-        folder = parent / uuid.uuid4().hex
-        try:
-            folder.mkdir(parents=True)
-        except OSError as error:
-            raise LakeNotWritable(
-                f"the lake's folder {parent.parent} cannot be written ({error.strerror}): make it writable, "
-                "or set ENGAGEMENT_LAKE to a folder that is"
-            ) from None
-        _sweep(parent)
-        return folder
-
 
 @retry(
     retry=retry_if_exception_type(CommitFailedError),  # another tool, such as a compaction, was quicker
@@ -325,7 +245,7 @@ class Lake:
 def _write(
     table: DeltaTable,
     spec: TableSpec,
-    adds: list[AddAction | RemoveAction],
+    adds: Actions,
     keys: list[str],
     said: dict[str, str],
 ) -> int:
@@ -341,10 +261,3 @@ def _write(
     )
     table.update_incremental()
     return table.version()
-
-
-def _sweep(parent: Path) -> None:
-    for folder in parent.iterdir():
-        with suppress(FileNotFoundError):  # another run sweeps as well
-            if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)

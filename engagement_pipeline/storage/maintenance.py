@@ -4,18 +4,17 @@ Here: what any Delta table needs now and then. Rows, partitions' versions and in
 here: when (`orchestration.upkeep`), and erasures, which let go of the past at once (`rewriting`).
 """
 
-import shutil
-import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from deltalake import DeltaTable
 
 from engagement_pipeline.storage import index
-from engagement_pipeline.storage.lake import CONFIGURATION, Lake
+from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.locks import lock
+from engagement_pipeline.storage.prepared import CONFIGURATION
 from engagement_pipeline.storage.rewriting import stored_tables
+from engagement_pipeline.storage.scratch import sweep_temporary
 from engagement_pipeline.storage.settings import is_remote
 
 RETENTION_HOURS = 7 * 24
@@ -47,7 +46,7 @@ def maintain(lake: Lake, retention_hours: int = RETENTION_HOURS) -> list[Maintai
     """
     if retention_hours < RETENTION_HOURS:
         raise ValueError(f"versions are kept for at least {RETENTION_HOURS} hours, not {retention_hours}")
-    _sweep_temporary()
+    sweep_temporary(RETENTION_HOURS)
     return [_maintain(lake, name, retention_hours) for name in stored_tables(lake)]
 
 
@@ -82,14 +81,3 @@ def _fragmented(table: DeltaTable) -> bool:
 
 def _below(uri: str, path: str) -> Path:
     return Path(path) if Path(path).is_absolute() else Path(uri) / path
-
-
-def _sweep_temporary() -> None:
-    """What killed runs left in the system's temporary folder, when it is as old as the versions let go."""
-    for folder in Path(tempfile.gettempdir()).glob("engagement-*"):
-        if folder.is_dir() and _age_hours(folder) > RETENTION_HOURS:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _age_hours(folder: Path) -> float:
-    return (time.time() - folder.stat().st_mtime) / 3600

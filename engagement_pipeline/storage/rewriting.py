@@ -1,35 +1,31 @@
 """Taking rows out of stored tables for good: the files that hold them, old versions and Delta's log.
 
-Here: rewriting one table under its lock, file by file in bounded memory, and letting go of its past. Not
-here: which rows (the caller's `Change`), and in which order tables come.
+Here: rewriting one table under its lock, file by file in bounded memory. Not here: which rows (the caller's
+`Change`), letting go of older versions (`forgetting`), and in which order tables come.
 
 A rewritten partition has new content (and data version), but keeps its version number and inputs: it was not
 made anew, so nothing that was made from it is due. Slow runs that read the old rows are refused by `floors`.
 """
 
-import re
 import shutil
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable
 
 from engagement_pipeline.storage import index
+from engagement_pipeline.storage.actions import StoredFile, added, amend, removed, stored_files
 from engagement_pipeline.storage.erasures import Rewritten
 from engagement_pipeline.storage.floors import raise_floor
+from engagement_pipeline.storage.forgetting import forget, has_past
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.locks import lock
-from engagement_pipeline.storage.plain import delete, files_below
-from engagement_pipeline.storage.publish import publish
-from engagement_pipeline.storage.staging import StagedPartition, write_rows
-from engagement_pipeline.storage.tables import WHOLE, PartitionInfo, TableSpec, key_value
-
-LOG = "_delta_log/"
+from engagement_pipeline.storage.part_files import StagedPartition, write_rows
+from engagement_pipeline.storage.plain import files_below
+from engagement_pipeline.storage.scratch import staging_folder
+from engagement_pipeline.storage.tables import PartitionInfo, TableSpec, key_value
 
 
 @dataclass(frozen=True)
@@ -57,17 +53,6 @@ class Purged:
     rewritten: list[Rewritten] = field(default_factory=list)
     versions: int = 0
     """Versions that can no longer be read."""
-
-
-@dataclass(frozen=True)
-class _File:
-    path: str
-    size: int
-    partition: Mapping[str, str | None]
-
-    @property
-    def key(self) -> str:
-        return next(iter(self.partition.values()), None) or WHOLE
 
 
 def stored_tables(lake: Lake) -> list[str]:
@@ -98,7 +83,7 @@ def purge(
     """
     with lock(lake.database, f"table {name}") as held:
         table = DeltaTable(lake.uri(name))
-        folder = lake.staging_folder()
+        folder = staging_folder(lake.root)
         found, before = Purged(), table.version()
         try:
             work = _Work(lake, name, _written_as(spec, table), table, folder)
@@ -124,7 +109,7 @@ def thin(lake: Lake, name: str, spec: TableSpec | None, change: Change, keys: Co
     """
     with lock(lake.database, f"table {name}") as held:
         table = DeltaTable(lake.uri(name))
-        folder = lake.staging_folder()
+        folder = staging_folder(lake.root)
         try:
             work = _Work(lake, name, _written_as(spec, table), table, folder, keys)
             found = work.stage(change)
@@ -162,10 +147,10 @@ class _Work:
     keys: Collection[str] | None = None
     """The partitions that may change; all without."""
     staged: dict[str, StagedPartition] = field(default_factory=dict)
-    replaced: list[_File] = field(default_factory=list)
+    replaced: list[StoredFile] = field(default_factory=list)
 
     def stage(self, change: Change) -> list[Rewritten]:
-        files = [each for each in _files(self.table) if self.keys is None or each.key in self.keys]
+        files = [each for each in stored_files(self.table) if self.keys is None or each.key in self.keys]
         hit = self._hit(files, change.touches)
         infos = index.partitions(self.lake.database, self.name, self.table)
         found = []
@@ -196,120 +181,34 @@ class _Work:
             if key in infos
         }
         said = index.describe_anew(infos | now)
-        _write(self.table, [*self._adds(), *self._removes()], said)
+        new = added(self.lake.uri(self.name), self.spec.partition_by, self.staged)
+        amend(self.table, new + removed(self.replaced), said)
         index.record(self.lake.database, self.name, str(self.table.metadata().id), self.table.version(), now)
 
-    def _hit(self, files: list[_File], touches: pl.Expr) -> set[str]:
+    def _hit(self, files: list[StoredFile], touches: pl.Expr) -> set[str]:
         """Paths of the files with rows that may have to change; only the columns in question are read."""
         if not files:
             return set()
-        schema = {name: kind for name, kind in self.spec.schema.items() if name != self.spec.partition_by}
-        rows = pl.scan_parquet(
-            [self._uri(each) for each in files],
-            schema=schema,
-            missing_columns="insert",
-            extra_columns="ignore",
-            include_file_paths="__file",
-            hive_partitioning=False,
-        )
+        rows = self._scan(files, include_file_paths="__file")
         found = rows.filter(touches).select(pl.col("__file").unique()).collect().to_series()
         names = {path.replace("\\", "/").rpartition("/")[2] for path in found}
         return {each.path for each in files if each.path.rpartition("/")[2] in names}
 
-    def _read(self, file: _File) -> pl.DataFrame:
-        schema = {name: kind for name, kind in self.spec.schema.items() if name != self.spec.partition_by}
-        rows = pl.scan_parquet(
-            self._uri(file),
-            schema=schema,
-            missing_columns="insert",
-            extra_columns="ignore",
-            hive_partitioning=False,
-        )
+    def _read(self, file: StoredFile) -> pl.DataFrame:
+        rows = self._scan([file])
         if by := self.spec.partition_by:
             kind = self.spec.schema[by]
             rows = rows.with_columns(pl.lit(key_value(file.key, kind), kind).alias(by))
         return rows.select(self.spec.schema.names()).collect()
 
-    def _uri(self, file: _File) -> str:
-        return f"{self.lake.uri(self.name)}/{file.path}"
-
-    def _adds(self) -> Iterator[AddAction]:
-        for key, each in self.staged.items():
-            by = self.spec.partition_by
-            below = f"{by}={key}/" if by else ""
-            for file in each.files:
-                yield AddAction(
-                    path=below + file.path.name,
-                    size=publish(file.path, self.lake.uri(self.name), below + file.path.name),
-                    partition_values={by: key} if by else {},
-                    modification_time=int(time.time() * 1000),
-                    data_change=True,
-                    stats=file.stats,
-                )
-
-    def _removes(self) -> Iterator[RemoveAction]:
-        at = int(time.time() * 1000)
-        for each in self.replaced:
-            yield RemoveAction(each.path, True, at, each.size, dict(each.partition))
-
-
-def _files(table: DeltaTable) -> Iterator[_File]:
-    actions: Any = pl.DataFrame(table.get_add_actions(flatten=False))
-    for row in actions.iter_rows(named=True):
-        by: dict[str, object] = row.get("partition") or {}
-        partition = {key: None if value is None else str(value) for key, value in by.items()}
-        yield _File(row["path"], row["size_bytes"], partition)
-
-
-def _write(table: DeltaTable, actions: list[AddAction | RemoveAction], said: dict[str, str]) -> None:
-    table.create_write_transaction(
-        actions,
-        mode="append",
-        schema=table.schema(),
-        partition_by=table.metadata().partition_columns or None,
-        commit_properties=CommitProperties(custom_metadata=said),
-    )
-    table.update_incremental()
-
-
-# --- the past -----------------------------------------------------------------------------------------
-
-
-def has_past(lake: Lake, name: str) -> bool:
-    """Whether there is more than the newest version: older ones, or files that no version names."""
-    return bool(_past(lake.uri(name), DeltaTable(lake.uri(name))))
-
-
-def forget(lake: Lake, name: str, newest: int) -> int:
-    """Lets go of every version before the newest; gives how many there were up to that one (the others are of
-    the purge itself). Hold the table's lock.
-
-    The log begins anew with a checkpoint and one commit, which says all that is known of the partitions. Not
-    by Delta's `vacuum`: that leaves files whose removal a clock that is ahead dated later than now.
-    """
-    uri = lake.uri(name)
-    table = DeltaTable(uri)
-    _write(table, [], index.describe_anew(index.partitions(lake.database, name, table)))
-    index.record(lake.database, name, str(table.metadata().id), table.version(), {})
-    table.create_checkpoint()
-    old = _past(uri, table)
-    for path in old:
-        delete(uri, path)
-    commits = [path.removeprefix(LOG) for path in old if re.fullmatch(rf"{LOG}\d{{20}}\.json", path)]
-    return sum(int(each[:20]) <= newest for each in commits)
-
-
-def _past(uri: str, table: DeltaTable) -> list[str]:
-    """Files of older versions and of runs that were killed; the log's come last, so that whoever is cut off
-    finds them again."""
-    live, newest = {each.path for each in _files(table)}, table.version()
-    below = files_below(uri)
-    rows = [path for path in below if not path.startswith("_") and path not in live]
-    return rows + [path for path in below if path.startswith(LOG) and _is_old(path, newest)]
-
-
-def _is_old(path: str, newest: int) -> bool:
-    """Whether a file of the log is of an older version, or was left by a commit that was killed."""
-    name = path.removeprefix(LOG)
-    match = re.match(r"(\d{20})\.", name)
-    return name != "_last_checkpoint" and (match is None or int(match[1]) < newest)
+    def _scan(self, files: list[StoredFile], include_file_paths: str | None = None) -> pl.LazyFrame:
+        """All columns but the one that the table is partitioned by, which no file has."""
+        schema = {name: kind for name, kind in self.spec.schema.items() if name != self.spec.partition_by}
+        return pl.scan_parquet(
+            [f"{self.lake.uri(self.name)}/{each.path}" for each in files],
+            schema=schema,
+            missing_columns="insert",
+            extra_columns="ignore",
+            include_file_paths=include_file_paths,
+            hive_partitioning=False,
+        )

@@ -1,7 +1,8 @@
 """Rows on their way into a table: split by partition, validated, digested and written to a private folder.
 
 Here: everything that happens before a commit, in memory bounded by one partition (or, for one partition
-that comes in pieces, by one piece). Not here: locks, versions and commits (`lake`).
+that comes in pieces, by one piece). Not here: how a file of rows is made (`part_files`), locks, versions and
+commits (`lake`).
 """
 
 import json
@@ -9,18 +10,16 @@ import shutil
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
 from engagement_pipeline.core.ordered import ascends
 from engagement_pipeline.core.words import as_text
-from engagement_pipeline.storage.digests import encoded_rows, folded_rows
+from engagement_pipeline.storage.part_files import StagedPartition, write_rows
 from engagement_pipeline.storage.tables import (
-    NO_STATISTICS,
     ForeignRows,
     OverlappingFrames,
     TableSpec,
@@ -49,34 +48,6 @@ SPILL_BYTES = 768 * 2**20
 BATCH_ROWS = 250_000
 BATCH_BYTES = 256 * 2**20
 """Of pieces that are validated together; one piece is validated whole, whatever its size."""
-ROW_GROUP = 200_000
-TYPES = "ARROW:schema"
-"""Of a parquet file's own metadata."""
-
-
-@dataclass(frozen=True)
-class StagedFile:
-    """A parquet file without the partition column."""
-
-    path: Path
-    rows: int
-    stats: str
-    """Delta's statistics, as JSON."""
-
-
-@dataclass
-class StagedPartition:
-    """The new content of one partition."""
-
-    rows: int = 0
-    hashes: int = 0
-    files: list[StagedFile] = field(default_factory=list)
-    columns: str = ""
-
-    @property
-    def data_version(self) -> str:
-        """Digest of the columns and the set of rows; the same however rows are ordered or cut into files."""
-        return sha256(f"{self.columns}:{self.rows}:{self.hashes}".encode()).hexdigest()[:16]
 
 
 @dataclass(eq=False)
@@ -265,78 +236,6 @@ def _sorted(spec: TableSpec, frame: pl.DataFrame) -> pl.DataFrame:
     if not spec.sort_by or ascends(frame, spec.sort_by):
         return frame
     return frame.sort(spec.sort_by, maintain_order=True)
-
-
-def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, folder: Path | None) -> None:
-    """Adds a file of rows of one partition to what is staged of it; without a folder they are only counted,
-    being stored already."""
-    if folder is not None and frame.height:
-        path = folder / f"part-{uuid.uuid4().hex}.parquet"
-        if spec.folded:
-            frame = _worded(frame)
-        stored = frame.drop(spec.partition_by) if spec.partition_by else frame
-        stored.write_parquet(
-            path,
-            compression="zstd",
-            compression_level=1,
-            row_group_size=ROW_GROUP,
-            metadata=_types(stored),
-        )
-        into.files.append(StagedFile(path, frame.height, _stats(spec, frame)))
-    into.rows += frame.height
-    into.hashes += _hashes(spec, frame)
-
-
-def _worded(frame: pl.DataFrame) -> pl.DataFrame:
-    """Text that is the same in every row, such as a digest, as an Enum."""
-    alike = {
-        column.name: str(column[0])
-        for column in frame.get_columns()
-        if column.dtype == pl.String and not column.null_count() and (column == column[0]).all()
-    }
-    return frame.with_columns(pl.lit(word, dtype=pl.Enum([word])).alias(name) for name, word in alike.items())
-
-
-def _types(frame: pl.DataFrame) -> dict[str, str] | None:
-    """What polars would say in the file about its columns, were its Enums text; None where there are none.
-    The file has text in it either way, but polars would read it as Enums, which its table does not have."""
-    said = as_text(frame.head(0))
-    if said.schema == frame.schema:
-        return None
-    file = BytesIO()
-    said.write_parquet(file)
-    file.seek(0)
-    return {TYPES: pl.read_parquet_metadata(file)[TYPES]}
-
-
-def _hashes(spec: TableSpec, frame: pl.DataFrame) -> int:
-    """Sum of the rows' 64-bit hashes."""
-    rows = frame.select(name for name in spec.schema if name not in spec.provenance)
-    return folded_rows(rows) if spec.folded else encoded_rows(rows)
-
-
-def _stats(spec: TableSpec, frame: pl.DataFrame) -> str:
-    """Bounds of the first sort column, unless it names people: readers skip files by them, parquet's own
-    statistics, which go with the file, do the rest."""
-    stats: dict[str, object] = {"numRecords": frame.height}
-    first = spec.sort_by[0] if spec.sort_by else None
-    wanted = first not in NO_STATISTICS and first != spec.partition_by
-    if first and wanted and frame.schema[first] in (pl.String, pl.Int64, pl.Date):
-        column = frame[first]
-        if not column.null_count():
-            low, high = column[0], column[-1]
-            plain = not isinstance(low, str) or (low + high).isascii()
-            if plain:  # readers order text by bytes or by characters; for ASCII both are the same
-                stats |= {
-                    "minValues": {first: _json(low)},
-                    "maxValues": {first: _json(high)},
-                    "nullCount": {first: 0},
-                }
-    return json.dumps(stats)
-
-
-def _json(value: object) -> object:
-    return value if isinstance(value, int | str) else str(value)
 
 
 def _some(keys: Sequence[str]) -> str:

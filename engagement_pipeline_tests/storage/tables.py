@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.tables import TableSpec
 
 START = date(2026, 1, 1)
@@ -39,3 +40,9 @@ def rows(number: int, people: int = 3, quantity: int = 1) -> pl.DataFrame:
 def days(*numbers: int, quantity: int = 1) -> pl.DataFrame:
     """Rows of several days."""
     return pl.concat([rows(number, quantity=quantity) for number in numbers])
+
+
+def stored(lake: Lake, *numbers: int) -> pl.DataFrame:
+    """What the table holds, all of it or of these days, in order."""
+    frame = lake.scan(MEASURES.name, keys(*numbers) if numbers else None)
+    return frame.sort("event_date", "person_id").collect()

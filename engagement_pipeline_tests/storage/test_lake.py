@@ -14,14 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from engagement_pipeline.storage import lake as lake_module
 from engagement_pipeline.storage import staging
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.objects import upload
 from engagement_pipeline.storage.tables import (
     ForeignRows,
-    LakeNotWritable,
     MissingPartitions,
     OverlappingFrames,
     StaleInput,
@@ -29,12 +27,7 @@ from engagement_pipeline.storage.tables import (
     TableSpec,
     WrongSchema,
 )
-from engagement_pipeline_tests.storage.tables import MEASURES, PEOPLE, SCHEMA, day, days, keys, rows
-
-
-def stored(lake: Lake, *numbers: int) -> pl.DataFrame:
-    frame = lake.scan(MEASURES.name, keys(*numbers) if numbers else None)
-    return frame.sort("event_date", "person_id").collect()
+from engagement_pipeline_tests.storage.tables import MEASURES, PEOPLE, SCHEMA, day, days, keys, rows, stored
 
 
 def test_a_partition_is_replaced_and_the_others_stay(lake: Lake) -> None:
@@ -253,44 +246,6 @@ def test_what_loses_nothing_is_cast(lake: Lake) -> None:
     assert_frame_equal(stored(lake), rows(0))
 
 
-def test_a_new_column_is_added_and_a_changed_type_is_refused(lake: Lake) -> None:
-    lake.replace(MEASURES, rows(0), keys(0))
-    wider = TableSpec(MEASURES.name, pl.Schema({**SCHEMA, "unit": pl.String()}), "event_date", ("person_id",))
-    lake.replace(wider, rows(1).with_columns(unit=pl.lit("EUR")), keys(1))
-    assert stored(lake)["unit"].to_list() == [None] * 3 + ["EUR"] * 3
-    lake.replace(MEASURES, rows(2), keys(2))  # a writer that does not know the column leaves it null
-    assert stored(lake, 2)["unit"].null_count() == 3
-    other = TableSpec(MEASURES.name, pl.Schema({**SCHEMA, "quantity": pl.String()}), "event_date")
-    with pytest.raises(WrongSchema, match="quantity is stored as Int64, now it is String"):
-        lake.replace(other, rows(0).cast({"quantity": pl.String}), keys(0))
-    with pytest.raises(WrongSchema, match="partitioned by"):
-        lake.replace(TableSpec(MEASURES.name, SCHEMA), rows(0))
-
-
-def test_a_struct_may_gain_fields_at_its_end(lake: Lake) -> None:
-    def spec(*fields: str) -> TableSpec:
-        parts = pl.List(pl.Struct({"rule": pl.String(), **dict.fromkeys(fields, pl.Int64())}))
-        return TableSpec("points/mail", pl.Schema({"as_of": pl.Date(), "parts": parts}), "as_of")
-
-    def given(number: int, **fields: int) -> pl.DataFrame:
-        return pl.DataFrame(
-            {"as_of": [day(number)], "parts": [[{"rule": "opened", **fields}]]},
-            schema=spec(*fields).schema,
-        )
-
-    lake.replace(spec("points"), given(0, points=3), keys(0))
-    lake.replace(spec("points", "loss"), given(1, points=4, loss=1), keys(1))
-    assert lake.scan("points/mail").sort("as_of").collect()["parts"].to_list() == [
-        [{"rule": "opened", "points": 3, "loss": None}],
-        [{"rule": "opened", "points": 4, "loss": 1}],
-    ]
-    before = lake.partitions("points/mail")
-    assert not lake.replace(spec("points", "loss"), given(1, points=4, loss=1), keys(1)).changed
-    assert lake.partitions("points/mail") == before
-    with pytest.raises(WrongSchema, match="parts is stored as"):
-        lake.replace(spec("loss", "points"), given(0, loss=1, points=3), keys(0))
-
-
 def test_what_is_missing_is_named(lake: Lake) -> None:
     with pytest.raises(TableMissing, match=r"'daily_measures'.*materialize the asset daily_measures"):
         lake.scan(MEASURES.name)
@@ -316,12 +271,6 @@ def test_other_tools_read_the_tables(lake: Lake) -> None:
     assert duckdb.sql(f"select sum(quantity) from read_parquet({files})").fetchall() == [(6,)]
 
 
-def test_a_lake_that_cannot_be_written_is_named(lake: Lake, tmp_path: Path) -> None:
-    (tmp_path / "a_file").write_text("")
-    with pytest.raises(LakeNotWritable, match=r"a_file.*ENGAGEMENT_LAKE"):
-        Lake(str(tmp_path / "a_file"), lake.database).replace(MEASURES, rows(0), keys(0))
-
-
 def test_staged_rows_can_be_looked_at_before_they_are_committed(lake: Lake) -> None:
     staged = lake.stage(MEASURES, days(0, 1), keys(0, 1, 2), {"events/web": 1})
     assert staged.rows == dict(zip(keys(0, 1, 2), [3, 3, 0], strict=True))
@@ -339,17 +288,6 @@ def test_staged_rows_go_with_the_object(lake: Lake) -> None:
     assert folder.exists()
     del staged
     assert not folder.exists()
-
-
-def test_folders_of_killed_runs_are_swept_after_a_while(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    abandoned = Path(lake.root) / ".staging" / "abandoned"
-    abandoned.mkdir(parents=True)
-    lake.replace(MEASURES, rows(0), keys(0))
-    assert abandoned.exists()
-    monkeypatch.setattr(lake_module, "ABANDONED_SECONDS", -1)
-    with pytest.raises(ForeignRows):
-        lake.replace(MEASURES, rows(0), keys(1))
-    assert not abandoned.exists()
 
 
 def test_provenance_is_no_part_of_the_content(lake: Lake) -> None:

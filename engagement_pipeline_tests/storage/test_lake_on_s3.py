@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
+from engagement_pipeline.storage import actions
 from engagement_pipeline.storage import lake as lake_module
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.index import PARTITIONS, TABLES
@@ -20,7 +21,7 @@ from engagement_pipeline.storage.locks import LOCKS
 from engagement_pipeline.storage.settings import Settings, SettingsError
 from engagement_pipeline.storage.tables import MissingPartitions, StaleInput, TableMissing
 from engagement_pipeline_tests.object_stores import SECRET, Bucket
-from engagement_pipeline_tests.storage.tables import MEASURES, PEOPLE, days, keys, rows
+from engagement_pipeline_tests.storage.tables import MEASURES, PEOPLE, days, keys, rows, stored
 
 
 @pytest.fixture
@@ -28,10 +29,6 @@ def remote(s3: Bucket, tmp_path: Path) -> Iterator[Lake]:
     database = Database(f"sqlite:///{tmp_path / 'engagement.db'}")
     yield Lake(f"{s3.uri}/lake", database)
     database.close()
-
-
-def stored(lake: Lake) -> pl.DataFrame:
-    return lake.scan(MEASURES.name).collect().sort("event_date", "person_id")
 
 
 def test_partitions_are_replaced_read_and_indexed(remote: Lake, s3: Bucket) -> None:
@@ -76,13 +73,13 @@ def test_a_commit_behind_our_back_is_not_lost(remote: Lake, monkeypatch: pytest.
     """Another tool commits between our look at the table and our own commit: the store lets no commit of the
     same number in twice."""
     remote.replace(MEASURES, days(0, 1), keys(0, 1))
-    publish = lake_module.publish
+    publish = actions.publish
 
     def and_another(*given: object) -> int:
         DeltaTable(remote.uri(MEASURES.name)).delete("event_date = '2026-01-01'")
         return publish(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lake_module, "publish", and_another)
+    monkeypatch.setattr(actions, "publish", and_another)
     remote.replace(MEASURES, rows(1, quantity=2), keys(1))
     assert_frame_equal(stored(remote), rows(1, quantity=2))
 

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 from polars.testing import assert_frame_equal
 
+from engagement_pipeline.storage import lake as lake_module
 from engagement_pipeline.storage import locks
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
@@ -81,7 +82,7 @@ def test_a_writer_that_lost_its_lock_commits_nothing(lake: Lake, monkeypatch: py
             connection.execute(sa.update(locks.LOCKS).values(holder="another"))
         return []
 
-    monkeypatch.setattr(Lake, "_publish", stand_still)
+    monkeypatch.setattr(lake_module, "added", stand_still)
     with pytest.raises(locks.LockLost):
         lake.replace(MEASURES, rows(0, quantity=5), keys(0))
     assert_frame_equal(lake.scan(MEASURES.name).sort("person_id").collect(), rows(0))

@@ -1,16 +1,18 @@
 """Rows taken out of a table for good: nothing of them is left, and nothing that refers to the table moves."""
 
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from engagement_pipeline.storage import rewriting
+from engagement_pipeline.storage import forgetting, rewriting
 from engagement_pipeline.storage.erasures import Rewritten
+from engagement_pipeline.storage.forgetting import has_past
 from engagement_pipeline.storage.index import PARTITIONS, TABLES
 from engagement_pipeline.storage.lake import Lake
-from engagement_pipeline.storage.rewriting import Change, Changed, has_past, purge, stored_tables
+from engagement_pipeline.storage.rewriting import Change, Changed, purge, stored_tables
 from engagement_pipeline.storage.tables import StaleInput, TableSpec
 from engagement_pipeline.storage.traces import Search, in_folder
 from engagement_pipeline_tests.storage.tables import MEASURES, PEOPLE, SCHEMA, day, days, keys, rows
@@ -148,9 +150,11 @@ def test_doing_it_again_does_nothing(lake: Lake) -> None:
     assert lake.version(MEASURES.name) == version
 
 
-@pytest.mark.parametrize("at", ["_write", "delete", "has_past"])
+@pytest.mark.parametrize(
+    ("module", "at"), [(rewriting, "amend"), (forgetting, "delete"), (rewriting, "forget")]
+)
 def test_cut_off_anywhere_it_is_finished_by_the_next(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, at: str
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, module: ModuleType, at: str
 ) -> None:
     for quantity in range(3):
         lake.replace(MEASURES, days(0, 1, quantity=quantity), keys(0, 1))
@@ -160,8 +164,7 @@ def test_cut_off_anywhere_it_is_finished_by_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        # In `has_past`'s place stands what follows the commit.
-        patched.setattr(rewriting, "forget" if at == "has_past" else at, stop)
+        patched.setattr(module, at, stop)
         cleared(lake)
     cleared(lake)
     assert list(in_folder(lake.root, SEARCH)) == []

@@ -11,7 +11,8 @@ import pytest
 from engagement_pipeline.contracts.rules import ContractBroken, rule, validate
 from engagement_pipeline.core.words import as_stored, as_text
 from engagement_pipeline.storage.digests import folded_rows
-from engagement_pipeline.storage.staging import StagedPartition, stage, write_rows
+from engagement_pipeline.storage.part_files import StagedPartition, write_rows
+from engagement_pipeline.storage.staging import stage
 from engagement_pipeline.storage.tables import TableSpec, conform
 
 WORDS = pl.Enum(["z", "a", "m", "unused"])
