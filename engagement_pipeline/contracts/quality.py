@@ -9,7 +9,7 @@ import polars as pl
 
 from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.specs import Catalog
-from engagement_pipeline.core import frames
+from engagement_pipeline.core import quality_frames
 from engagement_pipeline.core.outcomes import MODELS
 from engagement_pipeline.core.quality import AUC, BEATS, EVERYONE, KS, METRICS
 from engagement_pipeline.core.ranking import TENTHS
@@ -31,7 +31,7 @@ def quality(name: str, catalog: Catalog) -> Contract:
         "says: given exactly for the verdict": pl.col("says").is_not_null() == (pl.col("metric") == BEATS),
     }
     grain = ["score", "outcome", "as_of", "model", "metric"]
-    return frames.QUALITY, grain, ["as_of", "value", "low", "high", "says"], rules
+    return quality_frames.QUALITY, grain, ["as_of", "value", "low", "high", "says"], rules
 
 
 def deciles(name: str, catalog: Catalog) -> Contract:
@@ -46,7 +46,7 @@ def deciles(name: str, catalog: Catalog) -> Contract:
         "expected: a share": pl.col("expected").is_between(-1e-9, 1 + 1e-9),
     }
     grain = ["score", "outcome", "as_of", "model", "decile"]
-    return frames.DECILES, grain, ["as_of", "low", "high", "expected"], rules
+    return quality_frames.DECILES, grain, ["as_of", "low", "high", "expected"], rules
 
 
 def proposals(name: str, catalog: Catalog) -> Contract:
@@ -58,8 +58,8 @@ def proposals(name: str, catalog: Catalog) -> Contract:
         "proposed: 1 to 10 in size, or left out": (proposed == 0) | proposed.abs().is_between(1, 10),
         "fitted_until: before the test": pl.col("fitted_until") <= pl.col("tested_on"),
     }
-    nullable = set(frames.PROPOSALS) - {"score", "outcome", "rule", "weight"}
-    return frames.PROPOSALS, ["score", "outcome", "rule"], nullable, rules
+    nullable = set(quality_frames.PROPOSALS) - {"score", "outcome", "rule", "weight"}
+    return quality_frames.PROPOSALS, ["score", "outcome", "rule"], nullable, rules
 
 
 def _of(name: str, catalog: Catalog) -> Mapping[str, pl.Expr]:

@@ -1,7 +1,7 @@
 """The columns and types of every frame that the core takes or gives.
 
-Here: schemas, one per stored table, and what their numbers mean. Not here: rules about values
-(`contracts`) and where tables lie (`storage`).
+Here: schemas, one per stored table, and what their numbers mean. Not here: the tables that scores are judged
+by (`quality_frames`), rules about values (`contracts`) and where tables lie (`storage`).
 """
 
 import polars as pl
@@ -61,13 +61,7 @@ EVENT_BASE = pl.Schema(
         "machine_reason": pl.String(),
     }
 )
-EVENT_PROVENANCE = pl.Schema(
-    {
-        "content_hash": pl.String(),
-        "batch": pl.String(),
-        "row_number": pl.Int64(),
-    }
-)
+EVENT_PROVENANCE = pl.Schema({"content_hash": pl.String(), "batch": pl.String(), "row_number": pl.Int64()})
 CONFLICTS = pl.Schema(
     {
         "event_date": pl.Date(),
@@ -256,60 +250,6 @@ ALERTS = pl.Schema(
     }
 )
 """Everyone who fell as far as an alert says: who is told of, and who is held back because of what."""
-
-QUALITY = pl.Schema(
-    {
-        "score": pl.String(),
-        "outcome": pl.String(),
-        "as_of": pl.Date(),
-        "model": pl.String(),
-        "metric": pl.String(),
-        "value": pl.Float64(),
-        "low": pl.Float64(),
-        "high": pl.Float64(),
-        "says": pl.String(),
-    }
-)
-"""A figure with its 95 % interval; `as_of` is null for all dates together, `says` is the verdict in words."""
-DECILES = pl.Schema(
-    {
-        "score": pl.String(),
-        "outcome": pl.String(),
-        "as_of": pl.Date(),
-        "model": pl.String(),
-        "decile": pl.Int64(),
-        "people": pl.Float64(),
-        "outcomes": pl.Float64(),
-        "rate": pl.Float64(),
-        "low": pl.Float64(),
-        "high": pl.Float64(),
-        "lift": pl.Float64(),
-        "expected": pl.Float64(),
-    }
-)
-"""A tenth of the people, 1 the one that the model thinks likeliest; equal predictions share what they have.
-`expected` is the rate that the earlier dates foretold, on the latest date only."""
-PROPOSALS = pl.Schema(
-    {
-        "score": pl.String(),
-        "outcome": pl.String(),
-        "rule": pl.String(),
-        "weight": pl.Float64(),
-        "proposed": pl.Float64(),
-        "per": pl.Float64(),
-        "low": pl.Float64(),
-        "high": pl.Float64(),
-        "fitted_until": pl.Date(),
-        "tested_on": pl.Date(),
-        "auc": pl.Float64(),
-        "proposed_auc": pl.Float64(),
-        "lead": pl.Float64(),
-        "lead_low": pl.Float64(),
-        "lead_high": pl.Float64(),
-    }
-)
-"""A rule's weight as declared, and as fitted to an outcome; the AUCs are the whole score's on the date that
-the fit never saw."""
 
 
 def properties_schema(catalog: Catalog) -> pl.Schema:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from engagement_pipeline.core.frames import DECILES, QUALITY
 from engagement_pipeline.core.outcomes import MODELS, RECENCY, SCORE
+from engagement_pipeline.core.quality_frames import DECILES, QUALITY
 from engagement_pipeline.core.ranking import Floats, interval
 from engagement_pipeline.core.readings import FEWEST, Readings
 
@@ -39,9 +39,9 @@ class Quality:
     """What judging a score by an outcome came to."""
 
     figures: pl.DataFrame
-    """`frames.QUALITY`"""
+    """`quality_frames.QUALITY`"""
     deciles: pl.DataFrame
-    """`frames.DECILES`"""
+    """`quality_frames.DECILES`"""
     verdict: Verdict
     turned: tuple[str, ...] = ()
     """Baselines that point the other way, and were turned round to be as strong as they can be."""
@@ -56,9 +56,8 @@ def quality(judged: pl.DataFrame, score: str, outcome: str) -> Quality:
     """
     counts = _counts(judged)
     figures = list(_of_everyone(counts))
-    people, had = counts.select(pl.col("people", "outcomes").sum()).row(0)
-    if min(had, people - had) < FEWEST:
-        return _quality(score, outcome, figures, [], Verdict(None, _too_few(people, had)))
+    if (why_not := _too_few(judged)) is not None:
+        return _quality(score, outcome, figures, [], Verdict(None, why_not))
     read = Readings.of(judged)
     enough = counts.filter(pl.min_horizontal("outcomes", pl.col("people") - pl.col("outcomes")) >= FEWEST)
     scopes: list[tuple[date | None, list[int]]] = [(None, list(range(len(read.dates))))]
@@ -156,10 +155,20 @@ def _of_everyone(counts: pl.DataFrame) -> Iterator[Row]:
         yield from (_row(day, EVERYONE, name, value) for name, value in zip(COUNTS, found, strict=True))
 
 
-def _too_few(people: int, had: int) -> str:
-    if not people:
+def _too_few(judged: pl.DataFrame) -> str | None:
+    """Why nothing can be told of so few: people, however many dates they are judged on, for the draws are of
+    people. None where there are enough."""
+    if judged.is_empty():
         return "cannot tell: nobody can be judged"
-    fewer, who = min((had, "had the outcome"), (people - had, "did not have the outcome"))
+    person, outcome = pl.col("person_id"), pl.col("outcome")
+    people, had, had_not = judged.select(
+        people=person.n_unique(),
+        had=person.filter(outcome).n_unique(),
+        had_not=person.filter(~outcome).n_unique(),
+    ).row(0)
+    fewer, who = min((had, "had the outcome"), (had_not, "did not have the outcome"))
+    if fewer >= FEWEST:
+        return None
     return f"cannot tell: only {fewer:,} of {people:,} {who}, {FEWEST} are needed"
 
 

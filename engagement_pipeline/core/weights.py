@@ -13,8 +13,9 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import EventRule, Score
 from engagement_pipeline.core.fitting import Fit
-from engagement_pipeline.core.frames import POINT, PROPOSALS
+from engagement_pipeline.core.frames import POINT
 from engagement_pipeline.core.outcomes import SCORE
+from engagement_pipeline.core.quality_frames import PROPOSALS
 from engagement_pipeline.core.ranking import Curve, Floats, draws, interval
 from engagement_pipeline.core.readings import FEWEST
 
@@ -41,7 +42,7 @@ class Proposal:
     """What fitting came to."""
 
     frame: pl.DataFrame
-    """`frames.PROPOSALS`; null where nothing is proposed."""
+    """`quality_frames.PROPOSALS`; null where nothing is proposed."""
     why_not: str = ""
     """Why nothing is, in words."""
 
@@ -88,6 +89,8 @@ def propose(
         return Proposal(
             _frame(names, rules), f"two as-of dates are needed, and there is {len(dates) or 'none'}"
         )
+    if not rules:
+        return Proposal(_frame(names, rules), "no rule weighs anything")
     told = _told(judged, points, rules, low)
     day = pl.col("as_of")
     before, last = told.filter(day < dates[-1]), told.filter(day == dates[-1])

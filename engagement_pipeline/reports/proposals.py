@@ -1,6 +1,7 @@
 """Proposed weights in words, and as YAML that a person may paste into the score's file.
 
-Here: stored proposals (`frames.PROPOSALS`) as cells and text. Not here: fitting them (`core.weights`).
+Here: stored proposals (`quality_frames.PROPOSALS`) as cells and text. Not here: fitting them
+(`core.weights`).
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The quality of a score in rows of words: the same for the terminal, Dagster's pages and whoever else asks.
 
-Here: stored figures (`frames.QUALITY`) as cells. Not here: computing them (`core.quality`), and pictures
-(`quality_plot`).
+Here: stored figures (`quality_frames.QUALITY`) as cells. Not here: computing them (`core.quality`), and
+pictures (`quality_plot`).
 """
 
 from collections.abc import Iterator

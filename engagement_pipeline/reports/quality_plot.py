@@ -20,8 +20,8 @@ _EXPECTED = "#f0b429"
 
 
 def quality_png(figures: pl.DataFrame, deciles: pl.DataFrame, score: str) -> bytes:
-    """figures: `frames.QUALITY`, deciles: `frames.DECILES`, both of one outcome; nothing but a sentence where
-    nobody can tell."""
+    """figures: `quality_frames.QUALITY`, deciles: `quality_frames.DECILES`, both of one outcome; nothing but
+    a sentence where nobody can tell."""
     figure = Figure(figsize=_SIZE, dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     aucs = figures.filter(pl.col("as_of").is_null(), pl.col("metric") == AUC, pl.col("value").is_not_null())

@@ -26,7 +26,7 @@ _MARKS = {
 
 
 def verdict_lines(catalog: Catalog, figures: Mapping[str, pl.DataFrame]) -> Iterator[RenderableType]:
-    """A line for each score and outcome. figures: `frames.QUALITY` by score."""
+    """A line for each score and outcome. figures: `quality_frames.QUALITY` by score."""
     yield Rule("Do the scores foretell more than the day of the last event?", align="left", style="dim")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("", "score", "outcome"):
@@ -49,8 +49,8 @@ def verdict_lines(catalog: Catalog, figures: Mapping[str, pl.DataFrame]) -> Iter
 def quality_block(
     outcome: Outcome, score: str, figures: pl.DataFrame, deciles: pl.DataFrame
 ) -> RenderableType:
-    """All that is known of one score and outcome. figures: `frames.QUALITY`, deciles: `frames.DECILES`, of
-    the score."""
+    """All that is known of one score and outcome. figures: `quality_frames.QUALITY`, deciles:
+    `quality_frames.DECILES`, of the score."""
     mine = figures.filter(pl.col("outcome") == outcome.outcome)
     if mine.is_empty():
         return Text(f"{score}: {outcome.outcome} is new; judge it anew", style="gold3")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog
-from engagement_pipeline.core import frames
+from engagement_pipeline.core import frames, quality_frames
 from engagement_pipeline.storage.tables import TableSpec
 
 PROVENANCE = frozenset({"received_at", "batch", "row_number"})
@@ -66,7 +66,7 @@ _KINDS: dict[str, Callable[[str, Catalog], TableSpec]] = {
     "segments": _fixed(frames.SEGMENTS, "as_of", "person_id"),
     "audiences": _fixed(frames.AUDIENCES, "as_of", "person_id"),
     "alerts": _fixed(frames.ALERTS, "as_of", "person_id"),
-    "score_quality": _fixed(frames.QUALITY, None, "outcome", "as_of", "model", "metric"),
-    "score_deciles": _fixed(frames.DECILES, None, "outcome", "as_of", "model", "decile"),
-    "weight_proposal": _fixed(frames.PROPOSALS, None, "outcome", "rule"),
+    "score_quality": _fixed(quality_frames.QUALITY, None, "outcome", "as_of", "model", "metric"),
+    "score_deciles": _fixed(quality_frames.DECILES, None, "outcome", "as_of", "model", "decile"),
+    "weight_proposal": _fixed(quality_frames.PROPOSALS, None, "outcome", "rule"),
 }

@@ -20,7 +20,7 @@ from engagement_pipeline.catalog.specs import (
     Source,
     Variant,
 )
-from engagement_pipeline.core import frames
+from engagement_pipeline.core import frames, quality_frames
 
 DAY = date(2026, 2, 1)
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
@@ -237,15 +237,15 @@ GOOD: dict[str, tuple[pl.Schema, dict[str, object]]] = {
         },
     ),
     "score_quality/email": (
-        frames.QUALITY,
+        quality_frames.QUALITY,
         {**JUDGED, "model": "score", "metric": "auc", "value": 0.7, "low": 0.6, "high": 0.8},
     ),
     "score_deciles/email": (
-        frames.DECILES,
+        quality_frames.DECILES,
         {**JUDGED, "model": "score", "decile": 1, "people": 9.5, "outcomes": 2.5, "rate": 0.2, "lift": 1.4},
     ),
     "weight_proposal/email": (
-        frames.PROPOSALS,
+        quality_frames.PROPOSALS,
         {
             "score": "email",
             "outcome": "buys",

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from engagement_pipeline.core.frames import DECILES, QUALITY
 from engagement_pipeline.core.outcomes import JUDGED, MODELS
 from engagement_pipeline.core.quality import (
     AUC,
@@ -21,6 +20,7 @@ from engagement_pipeline.core.quality import (
     quality,
     untold,
 )
+from engagement_pipeline.core.quality_frames import DECILES, QUALITY
 from engagement_pipeline.core.readings import FEWEST, expected_rates
 
 DAY = date(2026, 3, 1)
@@ -143,6 +143,32 @@ def test_too_few_is_said_and_never_hidden(known: pl.DataFrame, words: str) -> No
     assert found.figures.filter(pl.col("metric") == AUC).is_empty()
     assert found.deciles.is_empty()
     assert value(found, EVERYONE, "people")[0] == known.height
+
+
+def test_a_few_people_on_many_dates_are_a_few_people() -> None:
+    """Two of them, one of whom always has the outcome, are put in the right order on every date."""
+    two = people(2, dates=30).with_columns(outcome=pl.col("person_id") == "p00000")
+    told = quality(two.with_columns(score=pl.col("outcome").cast(pl.Float64)), "s", "o")
+    assert told.verdict == (None, "cannot tell: only 1 of 2 had the outcome, 20 are needed")
+    assert value(told, EVERYONE, "outcomes")[0] == 30
+    assert quality(people(5, dates=60, rate=0.3, score=0.9), "s", "o").verdict.beats is None
+
+
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_date_on_which_nobody_or_everybody_had_the_outcome_adds_nothing(silent: int) -> None:
+    """The other date's figures are those it has alone, and no number is made up for this one."""
+    days = [DAY, DAY + timedelta(days=30)]
+    known, on = people(400, dates=2, score=0.8, recency=0.3), pl.col("as_of") == days[silent]
+    for everybody in (True, False):
+        given = known.with_columns(outcome=pl.when(on).then(pl.lit(everybody)).otherwise("outcome"))
+        found = quality(given, "s", "o")
+        alone = quality(given.filter(~on), "s", "o")
+        assert value(found, "score", AUC)[0] == value(alone, "score", AUC)[0]
+        told = found.figures.filter(pl.col("as_of") == days[silent])
+        assert set(told["metric"]) == {"people", "outcomes", "rate"}
+        for frame in (found.figures, found.deciles):
+            numbers = frame.select(pl.selectors.float())
+            assert not any(numbers[name].is_nan().any() for name in numbers.columns)
 
 
 def test_where_nobody_can_be_judged_the_reason_is_the_verdict() -> None:

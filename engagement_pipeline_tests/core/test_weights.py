@@ -9,8 +9,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from engagement_pipeline.core.fitting import ExtraMissing, logistic
-from engagement_pipeline.core.frames import CONTRIBUTION, POINT, POINTS, PROPOSALS
+from engagement_pipeline.core.frames import CONTRIBUTION, POINT, POINTS
 from engagement_pipeline.core.outcomes import JUDGED
+from engagement_pipeline.core.quality_frames import PROPOSALS
 from engagement_pipeline.core.weights import Rule, fitted_rules, propose, rounded
 from engagement_pipeline_tests.core.build import score
 
@@ -159,6 +160,15 @@ def test_what_cannot_be_fitted_is_said(people: tuple[pl.DataFrame, pl.DataFrame]
     assert found.frame["proposed"].null_count() == len(RULES)
     nothing = points.with_columns(contributions=pl.lit([], dtype=POINTS["contributions"]))
     assert "no rule foretells" in propose(judged, nothing, RULES, ("s", "o"), low=False).why_not
+    assert propose(judged, points, [], ("s", "o"), low=False).why_not == "no rule weighs anything"
+
+
+def test_the_order_of_rows_changes_no_weight_and_no_interval() -> None:
+    judged, points = known(400)
+    turned = judged.sample(fraction=1, shuffle=True, seed=1), points.sample(fraction=1, shuffle=True, seed=2)
+    one, other = (propose(*each, RULES, ("s", "o"), low=False) for each in ((judged, points), turned))
+    assert one.frame["low"].null_count() == 0
+    assert one.frame.equals(other.frame)
 
 
 def test_without_signs_the_regression_is_scikit_learns() -> None:

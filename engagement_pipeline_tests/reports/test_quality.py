@@ -10,8 +10,8 @@ from PIL import Image
 from rich.console import Console
 
 from engagement_pipeline.catalog.specs import Outcome, Score
-from engagement_pipeline.core.frames import DECILES, PROPOSALS, QUALITY
 from engagement_pipeline.core.quality import Quality, quality, untold
+from engagement_pipeline.core.quality_frames import DECILES, PROPOSALS, QUALITY
 from engagement_pipeline.reports.proposals import compared, rows, snippet
 from engagement_pipeline.reports.quality import calibration, dates, in_words, models, verdict
 from engagement_pipeline.reports.quality_plot import quality_png

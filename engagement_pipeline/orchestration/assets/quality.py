@@ -14,7 +14,7 @@ import polars as pl
 from engagement_pipeline.catalog.digests import digest
 from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.specs import Outcome, Score
-from engagement_pipeline.core.frames import DECILES, QUALITY
+from engagement_pipeline.core.quality_frames import DECILES, QUALITY
 from engagement_pipeline.orchestration.assets.table import materialized, stored_output
 from engagement_pipeline.orchestration.judging import Judgement, judgements, reads_of
 from engagement_pipeline.orchestration.keys import asset_key

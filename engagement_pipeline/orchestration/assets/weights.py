@@ -13,7 +13,7 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Outcome, Score
 from engagement_pipeline.core.fitting import ExtraMissing
-from engagement_pipeline.core.frames import PROPOSALS
+from engagement_pipeline.core.quality_frames import PROPOSALS
 from engagement_pipeline.core.weights import Proposal
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.judging import proposals, reads_of
