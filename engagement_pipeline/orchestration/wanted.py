@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from engagement_pipeline.catalog.judging import judged_by
+from engagement_pipeline.catalog.judging import judged_by, outcome_rules
 from engagement_pipeline.catalog.specs import Catalog
-from engagement_pipeline.core.measures import SHADOW, measures_of
+from engagement_pipeline.core.measures import SHADOW, measure_of, measures_of
 from engagement_pipeline.core.plan import ScorePlan
 
 
@@ -42,8 +42,9 @@ def wanted_for(catalog: Catalog, plans: Mapping[str, ScorePlan], dates: Collecti
                 for each in (measure, measure + SHADOW):
                     spans[each].append((first, as_of))
                     everywhere |= {each} if name in judged else set()
+    outcomes = {measure_of(rule, catalog).id for rule in outcome_rules(catalog)}  # a score may read them, too
     others = set(measures_of(catalog)) - spans.keys()
-    return Wanted(frozenset(others | everywhere), spans)
+    return Wanted(frozenset(others | outcomes | everywhere), spans)
 
 
 def judged_scores(catalog: Catalog, plans: Mapping[str, ScorePlan]) -> frozenset[str]:

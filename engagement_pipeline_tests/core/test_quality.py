@@ -146,10 +146,10 @@ def test_too_few_is_said_and_never_hidden(known: pl.DataFrame, words: str) -> No
 
 
 def test_a_few_people_on_many_dates_are_a_few_people() -> None:
-    """Two of them, one of whom always has the outcome, are put in the right order on every date."""
-    two = people(2, dates=30).with_columns(outcome=pl.col("person_id") == "p00000")
-    told = quality(two.with_columns(score=pl.col("outcome").cast(pl.Float64)), "s", "o")
-    assert told.verdict == (None, "cannot tell: only 1 of 2 had the outcome, 20 are needed")
+    """Three of them, one of whom always has the outcome, are put in the right order on every date."""
+    three = people(3, dates=30).with_columns(outcome=pl.col("person_id") == "p00000")
+    told = quality(three.with_columns(score=pl.col("outcome").cast(pl.Float64)), "s", "o")
+    assert told.verdict == (None, "cannot tell: only 1 of 3 had the outcome, 20 are needed")
     assert value(told, EVERYONE, "outcomes")[0] == 30
     assert quality(people(5, dates=60, rate=0.3, score=0.9), "s", "o").verdict.beats is None
 
