@@ -17,8 +17,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from engagement_pipeline.catalog.refusals import DIALECT, ExpressionError, column_name
 from engagement_pipeline.catalog.specs import PropertyType
-from engagement_pipeline.catalog.translation import DIALECT, ExpressionError, column_name, translate
+from engagement_pipeline.catalog.translation import translate
 
 __all__ = ["Comparison", "Condition", "ExpressionError", "comparisons", "normalise", "parse"]
 

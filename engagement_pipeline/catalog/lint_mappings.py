@@ -1,11 +1,10 @@
 """Rules about mappings: what they name must exist, and their paths, times and factors must be readable.
 
-Not here: where a source's rows come from (`lint_places`, `lint_databases`), the tracking plan itself
-(`lint_plan`).
+Not here: walking a source's mappings (`mapped`), where its rows come from (`lint_places`, `lint_databases`),
+the tracking plan itself (`lint_plan`).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import get_args
 
 import polars as pl
@@ -13,13 +12,21 @@ import polars as pl
 from engagement_pipeline.catalog.draft import Declared, Draft, planned
 from engagement_pipeline.catalog.issues import Issue, did_you_mean
 from engagement_pipeline.catalog.lint_plan import unknown_zone
+from engagement_pipeline.catalog.mapped import (
+    Field,
+    event_mappings,
+    fields_of,
+    mappings_of,
+    of_element,
+    of_preset,
+    paths_in,
+    paths_of,
+)
 from engagement_pipeline.catalog.reader import Key
 from engagement_pipeline.catalog.rowpaths import EACH, PathError, parse_path
 from engagement_pipeline.catalog.specs import (
     Channel,
     Event,
-    EventMapping,
-    Mapping,
     Origin,
     Rates,
     Source,
@@ -29,33 +36,12 @@ from engagement_pipeline.catalog.specs.formats import TABLES
 from engagement_pipeline.catalog.specs.mappings import Held
 from engagement_pipeline.catalog.times import wrong_with
 
-TIMES = ("occurred_at", "observed_at")
-
-
-@dataclass(frozen=True)
-class Field:
-    """One mapped field: where it stands in the file and in which mapping."""
-
-    key: Key
-    origin: Origin
-    mapping: Mapping
-
-    @property
-    def is_time(self) -> bool:
-        """Whether it is read as a time."""
-        return self.key[-1] in TIMES
-
-    @property
-    def may_be_number(self) -> bool:
-        """Whether it may be read as a number: the value, a property or a fact."""
-        return self.key[-1] == "value" or (len(self.key) > 2 and self.key[-2] in ("properties", "columns"))
-
 
 def events_and_channels_exist(draft: Draft) -> Iterator[Issue]:
     """Mappings give events of the plan, on known channels."""
     keeps = draft.project.spec is not None and draft.project.spec.keep_unknown_events
     events = [event.name for event in draft.events]
-    for source, key, mapping in _event_mappings(draft):
+    for source, key, mapping in event_mappings(draft):
         if draft.events_known and not keeps:
             yield from _produced(source, (*key, "event"), mapping.event, "event", events)
         if keeps and mapping.channel is None and draft.events_known and mapping.event.constant not in events:
@@ -70,10 +56,10 @@ def properties_and_columns_are_declared(draft: Draft) -> Iterator[Issue]:
     """Mappings fill properties of the plan and facts of their source."""
     if draft.events_known and all(event.spec for event in draft.events):
         declared = {name for event in draft.events if event.spec for name in event.spec.properties}
-        for source, key, mapping in _event_mappings(draft):
+        for source, key, mapping in event_mappings(draft):
             for name in mapping.properties.keys() - declared:
                 # A preset knows more than a project may want to.
-                if not _of_preset(source, (*key, "properties", name)):
+                if not of_preset(source, (*key, "properties", name)):
                     hint = did_you_mean(name, declared)
                     message = f"property '{name}' is mapped but no event declares it{hint}"
                     yield source.issue(message, *key, "properties", name)
@@ -91,7 +77,7 @@ def paths_can_be_read(draft: Draft) -> Iterator[Issue]:
     for source in draft.sources:
         if source.spec is None:
             continue
-        for key, path in _paths(source, source.spec):
+        for key, path in paths_in(source, source.spec):
             try:
                 parse_path(path)
             except PathError as error:
@@ -104,18 +90,18 @@ def elements_are_exploded(draft: Draft) -> Iterator[Issue]:
     for source in draft.sources:
         if source.spec is None:
             continue
-        for key, mapping in _mappings(source, source.spec):
+        for key, mapping in mappings_of(source, source.spec):
             if mapping.explode is not None:
-                if _of_element(mapping.explode):
+                if of_element(mapping.explode):
                     message = f"explode: '{mapping.explode}' begins with {EACH}, which only its elements are"
                     yield source.issue(message, *key, "explode")
                 continue
-            for at, path in _paths_of(key, mapping):
-                if _of_element(path):
+            for at, path in paths_of(key, mapping):
+                if of_element(path):
                     message = f"'{path}' reads an element, but the mapping has no `explode`"
                     yield source.issue(f"{message}; name the list that has the elements", *at)
         for path in source.spec.ignore:
-            if _of_element(path):
+            if of_element(path):
                 message = f"ignore: '{path}' reads an element; `ignore` looks at whole rows"
                 yield source.issue(f"{message}, `only` of a mapping may look at elements", "ignore", path)
 
@@ -123,7 +109,7 @@ def elements_are_exploded(draft: Draft) -> Iterator[Issue]:
 def times_and_numbers_can_be_read(draft: Draft) -> Iterator[Issue]:
     """Formats and zones of times are known; factors belong to numbers."""
     for source in draft.sources:
-        for field in _fields(source):
+        for field in fields_of(source):
             origin = field.origin
             if origin.timezone is not None:
                 yield from unknown_zone(source, origin.timezone, *field.key, "timezone")
@@ -159,7 +145,7 @@ def plans_agree(draft: Draft) -> Iterator[Issue]:
 def _lost_properties(source: Declared[Source], event: Declared[Event], draft: Draft) -> Iterator[Issue]:
     """Properties that a source's own plan adds to an event of events.yaml, which counts alone."""
     known = next(each.spec for each in draft.events if each.name == event.name)
-    if known is None or event.spec is None or _of_preset(source, ("plan", event.name)):
+    if known is None or event.spec is None or of_preset(source, ("plan", event.name)):
         return
     if lost := sorted(event.spec.properties.keys() - known.properties.keys()):
         message = f"events.yaml has '{event.name}' already, without {', '.join(lost)}; declare them there"
@@ -174,7 +160,7 @@ def texts_are_patterns(draft: Draft) -> Iterator[Issue]:
         held: list[tuple[Key, object]] = [
             (("ignore", path), said) for path, said in source.spec.ignore.items()
         ]
-        for key, mapping in _mappings(source, source.spec):
+        for key, mapping in mappings_of(source, source.spec):
             held += [((*key, "only", path), said) for path, said in mapping.only.items()]
         for at, said in held:
             if isinstance(said, Held) and said.matches is not None:
@@ -243,68 +229,6 @@ def _produced(
     for found, name in origin.names.items():
         if name not in valid:
             yield source.issue(f"unknown {kind} '{name}'{did_you_mean(name, valid)}", *key, "names", found)
-
-
-# --- the parts of a source --------------------------------------------------------------------------
-
-
-def _event_mappings(draft: Draft) -> Iterator[tuple[Declared[Source], Key, EventMapping]]:
-    for source in draft.sources:
-        for key, mapping in _mappings(source, source.spec) if source.spec else ():
-            if isinstance(mapping, EventMapping):
-                yield source, key, mapping
-
-
-def _mappings(source: Declared[Source], spec: Source) -> Iterator[tuple[Key, Mapping]]:
-    """Every mapping and its place in the file, where a single one need not stand in a list."""
-    for part, mappings in (("events", spec.events), ("aliases", spec.aliases)):
-        for place, mapping in enumerate(mappings):
-            listed = (part, place) in source.document.lines
-            yield ((part, place) if listed else (part,)), mapping
-    if spec.profiles is not None:
-        yield ("profiles",), spec.profiles
-
-
-def _fields(source: Declared[Source]) -> Iterator[Field]:
-    for key, mapping in _mappings(source, source.spec) if source.spec else ():
-        for name, origin in _origins(mapping):
-            yield Field((*key, *name), origin, mapping)
-
-
-def _origins(mapping: Mapping) -> Iterator[tuple[tuple[str, ...], Origin]]:
-    for key, value in dict(mapping).items():
-        if isinstance(value, Origin):
-            yield (key,), value
-        elif isinstance(value, dict):
-            yield from (((key, name), each) for name, each in value.items() if isinstance(each, Origin))
-
-
-def _paths_of(key: Key, mapping: Mapping) -> Iterator[tuple[Key, str]]:
-    yield from (((*key, "only", path), path) for path in mapping.only)
-    for name, origin in _origins(mapping):
-        yield from (((*key, *name, "path", at), path) for at, path in enumerate(origin.path or ()))
-        yield from (((*key, *name, "join", at), path) for at, path in enumerate(origin.join or ()))
-        if isinstance(origin.multiply, Rates):
-            yield (*key, *name, "multiply", "path"), origin.multiply.path
-
-
-def _paths(source: Declared[Source], spec: Source) -> Iterator[tuple[Key, str]]:
-    for key, mapping in _mappings(source, spec):
-        yield from _paths_of(key, mapping)
-        if mapping.explode is not None:
-            yield (*key, "explode"), mapping.explode
-    yield from ((("ignore", path), path) for path in spec.ignore)
-    yield from ((("unwrap", place), path) for place, path in enumerate(spec.unwrap))
-
-
-def _of_element(path: str) -> bool:
-    return path == EACH or path.startswith((f"{EACH}.", f"{EACH}["))
-
-
-def _of_preset(source: Declared[Source], key: Key) -> bool:
-    """Whether something stands in the preset that the source names and not in its own file."""
-    named = source.document.lines.get(("preset",))
-    return named is not None and source.line(*key) == named
 
 
 RULES = (

@@ -2,7 +2,7 @@
 
 Here: the walk over a parsed tree. A node is translated by the one function listed for its exact type, and
 what a function does not expect is refused, so only the code in this module ever runs for a condition.
-Not here: reading text (`expressions`).
+Not here: reading text (`expressions`), and the words in which one is refused (`refusals`).
 """
 
 import math
@@ -15,20 +15,17 @@ from typing import Literal, NamedTuple
 import polars as pl
 from sqlglot import exp
 
-from engagement_pipeline.catalog.issues import did_you_mean
+from engagement_pipeline.catalog.refusals import (
+    ExpressionError,
+    column_name,
+    in_words,
+    quoted,
+    refusal,
+    unknown_column,
+)
 from engagement_pipeline.catalog.specs import PropertyType
 
-DIALECT = "duckdb"
 _NUMBERS = ("integer", "number")
-
-
-class ExpressionError(ValueError):
-    """A condition that cannot be used; the message names the culprit. `unknown` is the column it names
-    that does not exist, where that is the mistake."""
-
-    def __init__(self, message: str, unknown: str | None = None) -> None:
-        super().__init__(message)
-        self.unknown = unknown
 
 
 def translate(tree: exp.Expr, columns: Mapping[str, PropertyType]) -> pl.Expr:
@@ -36,9 +33,8 @@ def translate(tree: exp.Expr, columns: Mapping[str, PropertyType]) -> pl.Expr:
     whatever is not on the list, and RecursionError for a tree too deep to walk."""
     found = _Translation(columns).translate(tree)
     if found.kind != "boolean":
-        raise ExpressionError(
-            f"the condition is {_a(found.kind)}, not true or false; compare it with something"
-        )
+        kind = in_words(found.kind)
+        raise ExpressionError(f"the condition is {kind}, not true or false; compare it with something")
     return found.expr
 
 
@@ -57,27 +53,29 @@ class _Translation:
     def translate(self, node: exp.Expr) -> _Typed:
         handler = _NODES.get(type(node))
         if handler is None:
-            raise ExpressionError(_refusal(node))
+            raise ExpressionError(refusal(node, FUNCTIONS))
         return handler(self, node)
 
-    def operands(self, node: exp.Expr, *keys: str) -> list[_Typed]:
-        """The operands under `keys`, in order; anything else the node carries is refused."""
+    def operands(self, node: exp.Expr, *keys: str, kinds: tuple[str, ...] = ()) -> list[_Typed]:
+        """The operands under `keys`, in order, of these types; anything else the node carries is refused."""
         extra = [
             key for key, value in node.args.items() if key not in keys and value not in (None, False, [])
         ]
         if extra:
-            raise ExpressionError(_refusal(node))
+            raise ExpressionError(refusal(node, FUNCTIONS))
         parts: list[exp.Expr] = []
         for key in keys:
             value = node.args.get(key)
             parts += value if isinstance(value, list) else [value] if value is not None else []
-        return [self.translate(part) for part in parts]
+        found = [self.translate(part) for part in parts]
+        for operand in found if kinds else ():
+            _need(operand, kinds, node)
+        return found
 
     def column(self, node: exp.Expr) -> _Typed:
         name = column_name(node)
         if name not in self.columns:
-            hint = did_you_mean(name, self.columns) or _prefixed(name, self.columns)
-            raise ExpressionError(f"unknown column '{name}'{hint}", unknown=name)
+            raise unknown_column(name, self.columns)
         return _Typed(self.columns[name], pl.col(name))
 
     def literal(self, node: exp.Expr) -> _Typed:
@@ -100,20 +98,18 @@ class _Translation:
         return self.operands(node, "this")[0]
 
     def logic(self, node: exp.Expr) -> _Typed:
-        for operand in (operands := self.operands(node, "this", "expression")):
-            _need(operand, ("boolean",), node)
+        operands = self.operands(node, "this", "expression", kinds=("boolean",))
         join = pl.Expr.and_ if isinstance(node, exp.And) else pl.Expr.or_
         return _Typed("boolean", join(*(operand.expr for operand in operands)))
 
     def negation(self, node: exp.Expr) -> _Typed:
-        (operand,) = self.operands(node, "this")
-        _need(operand, ("boolean",), node)
+        (operand,) = self.operands(node, "this", kinds=("boolean",))
         return _Typed("boolean", operand.expr.not_())
 
     def comparison(self, node: exp.Expr) -> _Typed:
         left, right = _comparable(node, *self.operands(node, "this", "expression"))
         if left.kind == "boolean" and type(node) in (exp.LT, exp.LTE, exp.GT, exp.GTE):
-            raise ExpressionError(f"{_quote(node)} puts true and false in order; use =")
+            raise ExpressionError(f"{quoted(node)} puts true and false in order; use =")
         return _Typed("boolean", _COMPARISONS[type(node)](left.expr, right.expr))
 
     def between(self, node: exp.Expr) -> _Typed:
@@ -121,13 +117,13 @@ class _Translation:
         above, from_ = _comparable(node, value, low)
         below, to = _comparable(node, value, high)
         if "boolean" in (above.kind, below.kind):
-            raise ExpressionError(f"{_quote(node)} puts true and false in order; use =")
+            raise ExpressionError(f"{quoted(node)} puts true and false in order; use =")
         return _Typed("boolean", (above.expr >= from_.expr) & (below.expr <= to.expr))
 
     def membership(self, node: exp.Expr) -> _Typed:
         value, *items = self.operands(node, "this", "expressions")
         if not items:
-            raise ExpressionError(f"{_quote(node)} lists nothing; give at least one value")
+            raise ExpressionError(f"{quoted(node)} lists nothing; give at least one value")
         pairs = [_comparable(node, value, item) for item in items if item.kind != "null"]
         found = _any_equal(value, pairs)
         if len(pairs) < len(items):  # a null in the list: no match is not known to be none
@@ -142,7 +138,7 @@ class _Translation:
         value, pattern = self.operands(node, "this", "expression")
         _need(value, ("text",), node)
         if not isinstance(pattern.literal, str):
-            raise ExpressionError(f"{_quote(node)} needs a pattern in quotes, such as 'summer%'")
+            raise ExpressionError(f"{quoted(node)} needs a pattern in quotes, such as 'summer%'")
         regex = "".join({"%": ".*", "_": "."}.get(char) or pl.escape_regex(char) for char in pattern.literal)
         return _Typed("boolean", value.expr.str.contains(rf"(?s)\A{regex}\z"))
 
@@ -151,19 +147,17 @@ class _Translation:
         if what.kind == "null":
             return _Typed("boolean", value.expr.is_null())
         if not isinstance(what.literal, bool):
-            raise ExpressionError(f"{_quote(node)} is not allowed; use is null, is true or is false")
+            raise ExpressionError(f"{quoted(node)} is not allowed; use is null, is true or is false")
         _need(value, ("boolean",), node)
         return _Typed("boolean", value.expr.eq_missing(what.expr))
 
     def arithmetic(self, node: exp.Expr) -> _Typed:
-        for operand in (operands := self.operands(node, "this", "expression")):
-            _need(operand, _NUMBERS, node)
+        operands = self.operands(node, "this", "expression", kinds=_NUMBERS)
         left, right = (operand.expr.cast(pl.Float64) for operand in operands)
         return _Typed("number", _ARITHMETIC[type(node)](left, right))
 
     def minus(self, node: exp.Expr) -> _Typed:
-        (operand,) = self.operands(node, "this")
-        _need(operand, _NUMBERS, node)
+        (operand,) = self.operands(node, "this", kinds=_NUMBERS)
         if isinstance(operand.literal, int | float):
             value = -operand.literal
             return _Typed(operand.kind, pl.lit(value, pl.Int64 if type(value) is int else pl.Float64), value)
@@ -173,35 +167,29 @@ class _Translation:
         to, value = node.args["to"], node.this
         carries = {key for key, part in node.args.items() if part}
         if carries != {"this", "to"} or not to.is_type("date") or not value.is_string:
-            raise ExpressionError(_refusal(node))
+            raise ExpressionError(refusal(node, FUNCTIONS))
         return _date(self.literal(value))
 
     def text(self, node: exp.Expr) -> _Typed:
-        (value,) = self.operands(node, "this")
-        _need(value, ("text",), node)
+        (value,) = self.operands(node, "this", kinds=("text",))
         lower = isinstance(node, exp.Lower)
         return _Typed("text", value.expr.str.to_lowercase() if lower else value.expr.str.to_uppercase())
 
     def length(self, node: exp.Expr) -> _Typed:
-        (value,) = self.operands(node, "this")
-        _need(value, ("text",), node)
+        (value,) = self.operands(node, "this", kinds=("text",))
         return _Typed("integer", value.expr.str.len_chars().cast(pl.Int64))
 
     def absolute(self, node: exp.Expr) -> _Typed:
-        (value,) = self.operands(node, "this")
-        _need(value, _NUMBERS, node)
+        (value,) = self.operands(node, "this", kinds=_NUMBERS)
         return _Typed("number", value.expr.cast(pl.Float64).abs())
 
     def text_test(self, node: exp.Expr) -> _Typed:
-        for operand in (operands := self.operands(node, "this", "expression")):
-            _need(operand, ("text",), node)
+        operands = self.operands(node, "this", "expression", kinds=("text",))
         value, part = (operand.expr for operand in operands)
         if isinstance(node, exp.Contains):
             return _Typed("boolean", value.str.contains(part, literal=True))
-        return _Typed(
-            "boolean",
-            value.str.starts_with(part) if isinstance(node, exp.StartsWith) else value.str.ends_with(part),
-        )
+        starts = isinstance(node, exp.StartsWith)
+        return _Typed("boolean", value.str.starts_with(part) if starts else value.str.ends_with(part))
 
     def coalesce(self, node: exp.Expr) -> _Typed:
         first, *others = self.operands(node, "this", "expressions")
@@ -211,55 +199,24 @@ class _Translation:
             return _Typed(first.kind, _first_known([part.expr for part in parts]))
         if kinds <= set(_NUMBERS):
             return _Typed("number", _first_known([part.expr.cast(pl.Float64) for part in parts]))
-        raise ExpressionError(f"{_quote(node)} mixes {' and '.join(sorted(map(_a, kinds)))}")
-
-
-def column_name(column: exp.Expr) -> str:
-    """`a` or `score.a`; whatever else sqlglot takes for a column is named as it was written."""
-    parts = [part for part in (column.args.get("table"), column.args.get("this")) if part is not None]
-    if set(column.args) <= {"this", "table"} and all(isinstance(part, exp.Identifier) for part in parts):
-        return ".".join(part.name for part in parts)
-    return column.sql(DIALECT)
-
-
-def _prefixed(name: str, columns: Mapping[str, PropertyType]) -> str:
-    """A hint for a name that lacks its prefix, or is meant as text."""
-    meant = [column for column in sorted(columns) if column.partition(".")[2] == name]
-    if meant:
-        return f"; did you mean '{meant[0]}'?"
-    return "" if "." in name else f"; if it is text, put it in single quotes: '{name}'"
-
-
-def _quote(node: exp.Expr) -> str:
-    text = node.sql(DIALECT, comments=False)
-    return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
-
-
-def _a(kind: str) -> str:
-    return {
-        "text": "text",
-        "integer": "a number",
-        "number": "a number",
-        "boolean": "true or false",
-        "date": "a date",
-    }.get(kind, "null")
+        raise ExpressionError(f"{quoted(node)} mixes {' and '.join(sorted(map(in_words, kinds)))}")
 
 
 def _need(operand: _Typed, kinds: tuple[str, ...], node: exp.Expr) -> None:
     if operand.kind not in kinds:
-        raise ExpressionError(f"{_quote(node)} needs {_a(kinds[0])}, not {_a(operand.kind)}")
+        raise ExpressionError(f"{quoted(node)} needs {in_words(kinds[0])}, not {in_words(operand.kind)}")
 
 
 def _comparable(node: exp.Expr, left: _Typed, right: _Typed) -> tuple[_Typed, _Typed]:
     """Both sides in one type: numbers with numbers, and text in quotes as a date beside a date."""
     if "null" in (left.kind, right.kind):
-        raise ExpressionError(f"{_quote(node)} compares with null, which equals nothing; use is null")
+        raise ExpressionError(f"{quoted(node)} compares with null, which equals nothing; use is null")
     if left.kind == "date" and isinstance(right.literal, str):
         right = _date(right)
     if right.kind == "date" and isinstance(left.literal, str):
         left = _date(left)
     if left.kind != right.kind and not {left.kind, right.kind} <= set(_NUMBERS):
-        raise ExpressionError(f"{_quote(node)} compares {_a(left.kind)} with {_a(right.kind)}")
+        raise ExpressionError(f"{quoted(node)} compares {in_words(left.kind)} with {in_words(right.kind)}")
     return left, right
 
 
@@ -283,19 +240,6 @@ def _first_known(parts: list[pl.Expr]) -> pl.Expr:
     """SQL's coalesce. Not polars': beside a literal, as in `1 = coalesce(i, 2)`, polars 2.1 makes one row of
     a column that is all null, and so it does with when-then."""
     return reduce(pl.Expr.fill_null, parts)
-
-
-def _refusal(node: exp.Expr) -> str:
-    if isinstance(node, exp.Div | exp.IntDiv):
-        return f"{_quote(node)} divides, which conditions do not; multiply ({_quote(node.this)[1:-1]} * 0.01)"
-    if isinstance(node, exp.ArrayOverlaps):
-        return "&& is not allowed in a condition; write and"
-    if isinstance(node, exp.Anonymous) or (isinstance(node, exp.Func) and not isinstance(node, exp.Cast)):
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-        if name not in FUNCTIONS:
-            known = ", ".join(FUNCTIONS)
-            return f"unknown function '{name}', conditions know {known}{did_you_mean(name, FUNCTIONS)}"
-    return f"{_quote(node)} is not allowed in a condition"
 
 
 _COMPARISONS: dict[type[exp.Expr], Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
