@@ -3,15 +3,11 @@
 Not here: the other tables (`tables`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Score
+from engagement_pipeline.contracts.rules import Contract
 from engagement_pipeline.core import frames
-
-Contract = tuple[pl.Schema, Sequence[str], Iterable[str], Mapping[str, pl.Expr]]
-"""Columns, grain, columns that may be null, rules."""
 
 
 def changes(name: str, catalog: Catalog) -> Contract:

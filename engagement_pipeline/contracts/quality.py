@@ -3,19 +3,17 @@
 Here: their grain and ranges. Not here: the other tables (`tables`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 
 from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.contracts.rules import Contract
 from engagement_pipeline.core import quality_frames
 from engagement_pipeline.core.outcomes import MODELS
 from engagement_pipeline.core.quality import AUC, BEATS, EVERYONE, KS, METRICS
 from engagement_pipeline.core.ranking import TENTHS
-
-Contract = tuple[pl.Schema, Sequence[str], Iterable[str], Mapping[str, pl.Expr]]
-"""Columns, grain, columns that may be null, rules."""
 
 
 def quality(name: str, catalog: Catalog) -> Contract:

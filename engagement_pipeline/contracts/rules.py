@@ -4,7 +4,7 @@ Here: building pandera checks from polars expressions, validating a whole frame,
 reject limit. Not here: what any one table promises (`tables`, `events`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -28,6 +28,11 @@ HOLDS = "holds"
 """Under which a rule's expression stands in its check."""
 WORDS = frozenset({"band", "channel", "decision", "event", "measure", "rule", "state", "unit", "variant"})
 """Text columns whose values are the catalog's own words; any other text may name a person."""
+
+Rules = Mapping[str, pl.Expr]
+"""Rule -> what holds for every row; null counts as holding."""
+Contract = tuple[pl.Schema, Sequence[str], Iterable[str], Rules]
+"""Columns, grain, columns that may be null, rules."""
 
 
 class ContractBroken(Exception):  # noqa: N818  the words are what the reader sees
@@ -91,6 +96,11 @@ def rule(name: str, holds: pl.Expr) -> pa.Check:
 
     # Without the bound pandera turns every failing row into text: 1 GB for 400,000 rows of 8 columns.
     return pa.Check(check, name=name, n_failure_cases=1, statistics={HOLDS: holds})
+
+
+def said(column: str) -> pl.Expr:
+    """Whether a text says anything."""
+    return pl.col(column).str.strip_chars() != ""
 
 
 def failures(df: pl.DataFrame, schema: pa.DataFrameSchema) -> dict[str, pl.Series]:

@@ -1,10 +1,11 @@
 """One pandera schema per stored table: what its rows promise to whoever reads them.
 
-Here: columns, types, grain, ranges, allowed words. Not here: which raw rows become events (`events`), and
-what one row cannot show (that a waterfall adds up, that every measure was computed).
+Here: columns, types, grain, ranges, allowed words, of all tables but those about people (`people`), changes
+(`changes`) and quality (`quality`). Not here: which raw rows become events (`events`), and what one row
+cannot show (that a waterfall adds up, that every measure was computed).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import get_args
 
@@ -12,9 +13,10 @@ import pandera.polars as pa
 import polars as pl
 
 from engagement_pipeline.catalog.specs import Catalog, Channel, Score
+from engagement_pipeline.contracts import people
 from engagement_pipeline.contracts.changes import changes
 from engagement_pipeline.contracts.quality import deciles, proposals, quality
-from engagement_pipeline.contracts.rules import rule
+from engagement_pipeline.contracts.rules import Contract, rule, said
 from engagement_pipeline.core import frames
 from engagement_pipeline.core.alerts import BECAUSE, HOLD_BACK, TELL
 from engagement_pipeline.core.machine import REASONS
@@ -22,9 +24,6 @@ from engagement_pipeline.core.scales import within
 from engagement_pipeline.core.words import STATE
 
 DECISIONS = ["send", "hold_out", "suppress"]
-
-Rules = Mapping[str, pl.Expr]
-"""Rule -> what holds for every row; null counts as holding."""
 
 
 def schema_for(table: str, catalog: Catalog) -> pa.DataFrameSchema:
@@ -46,18 +45,14 @@ def schema_for(table: str, catalog: Catalog) -> pa.DataFrameSchema:
     )
 
 
-Contract = tuple[pl.Schema, Sequence[str], Iterable[str], Rules]
-"""Columns, grain, columns that may be null, rules."""
-
-
 def _landed(_name: str, _catalog: Catalog) -> Contract:
     return frames.LANDED, ["batch", "row_number"], [], {"row_number: from 1": pl.col("row_number") >= 1}
 
 
 def _rejected(_name: str, _catalog: Catalog) -> Contract:
     rules = {
-        "rule: said": _said("rule"),
-        "reason: said": _said("reason"),
+        "rule: said": said("rule"),
+        "reason: said": said("reason"),
         "row_number: from 1": pl.col("row_number") >= 1,
     }
     return frames.REJECTED, ["batch", "row_number", "rule"], [], rules
@@ -79,7 +74,7 @@ def _events(_name: str, catalog: Catalog) -> Contract:
     schema = frames.event_schema(catalog)
     local = pl.col("occurred_at").dt.convert_time_zone(project.timezone).dt.date()
     rules = {
-        **{f"{column}: said": _said(column) for column in ("event_id", "person_id")},
+        **{f"{column}: said": said(column) for column in ("event_id", "person_id")},
         "channel: known": pl.col("channel").is_in(list(get_args(Channel))),
         "value: finite and within limits.value": pl.col("value").abs() <= project.limits.value,
         "event_date: day of occurred_at in the project's zone": pl.col("event_date") == local,
@@ -104,84 +99,19 @@ def _conflicts(_name: str, _catalog: Catalog) -> Contract:
     return schema, ["event_id", "occurred_at", "content_hash"], set(schema) - set(_CLAIM), {}
 
 
-def _profiles(name: str, catalog: Catalog) -> Contract:
-    schema = frames.profile_schema(catalog.sources[name])
-    needed = {"batch", "row_number", "person_id", "observed_at"}
-    facts = [fact for fact, kind in catalog.sources[name].columns.items() if kind == "number"]
-    rules = {
-        "person_id: said": _said("person_id"),
-        **{f"{fact}: finite": pl.col(fact).is_finite() for fact in facts},
-    }
-    return schema, [], set(schema) - needed, rules
-
-
-def _identities(_name: str, _catalog: Catalog) -> Contract:
-    rules = {
-        "alias: said": _said("alias"),
-        "person_id: said": _said("person_id"),
-        "alias: another id than the person's": pl.col("alias") != pl.col("person_id"),
-    }
-    return frames.IDENTITIES, ["batch", "alias", "person_id", "merges"], [], rules
-
-
-def _aliases(_name: str, _catalog: Catalog) -> Contract:
-    rules = {
-        "alias: another id than the person's": pl.col("alias") != pl.col("person_id"),
-        **_periods("alias"),
-    }
-    return frames.ALIASES, ["alias", "valid_from"], ["valid_to"], rules
-
-
-def _consents(_name: str, _catalog: Catalog) -> Contract:
-    rules = {
-        "person_id: said": _said("person_id"),
-        "channel: known": pl.col("channel").is_in(list(get_args(Channel))),
-        "state: in or out": pl.col("state").is_in(["in", "out"]),
-        **_periods("person_id", "channel"),
-    }
-    grain = ["person_id", "channel", "valid_from"]
-    return frames.CONSENTS, grain, ["event_id", "valid_to"], rules
-
-
-def _held(_name: str, _catalog: Catalog) -> Contract:
-    return frames.HELD, ["as_of"], [], {}
-
-
-def _periods(*whose: str) -> Rules:
-    """Periods end after they begin and before the next one does."""
-    following = pl.col("valid_from").shift(-1).over(whose, order_by="valid_from")
-    return {
-        "valid_to: after valid_from": pl.col("valid_to") > pl.col("valid_from"),
-        "valid_to: before the next period": pl.when(following.is_not_null()).then(
-            (pl.col("valid_to") <= following).fill_null(False)
-        ),
-    }
-
-
-def _persons(_name: str, catalog: Catalog) -> Contract:
-    schema = frames.person_schema(catalog)
-    facts = [name for name, kind in catalog.profile_columns.items() if kind == "number"]
-    rules = {
-        "person_id: said": _said("person_id"),
-        **_periods("person_id"),
-        **{f"{name}: finite": pl.col(name).is_finite() for name in facts},
-    }
-    return schema, ["person_id", "valid_from"], {"valid_to", *catalog.profile_columns}, rules
-
-
 def _daily_measures(_name: str, _catalog: Catalog) -> Contract:
-    rules = {"quantity: not zero": pl.col("quantity") != 0, "person_id: said": _said("person_id")}
+    rules = {"quantity: not zero": pl.col("quantity") != 0, "person_id: said": said("person_id")}
     return frames.DAILY_MEASURES, ["event_date", "person_id", "measure"], [], rules
 
 
 def _daily_messages(_name: str, _catalog: Catalog) -> Contract:
     # A message id is the source's own and may be any text.
-    rules = {"person_id: said": _said("person_id")}
+    rules = {"person_id: said": said("person_id")}
     return frames.DAILY_MESSAGES, frames.DAILY_MESSAGES.names(), [], rules
 
 
 def _measure_coverage(_name: str, _catalog: Catalog) -> Contract:
-    return frames.MEASURE_COVERAGE, ["event_date", "measure"], [], {"measure: said": _said("measure")}
+    return frames.MEASURE_COVERAGE, ["event_date", "measure"], [], {"measure: said": said("measure")}
 
 
 def _points(_name: str, _catalog: Catalog) -> Contract:
@@ -232,7 +162,7 @@ def _scores(name: str, catalog: Catalog) -> Contract:
 
 
 def _segments(_name: str, _catalog: Catalog) -> Contract:
-    return frames.SEGMENTS, ["as_of", "person_id"], [], {"person_id: said": _said("person_id")}
+    return frames.SEGMENTS, ["as_of", "person_id"], [], {"person_id: said": said("person_id")}
 
 
 def _audiences(name: str, catalog: Catalog) -> Contract:
@@ -252,7 +182,7 @@ def _alerts(_name: str, _catalog: Catalog) -> Contract:
     # Nothing of the thresholds: what was told stays as it is when they are edited.
     held = pl.col("because").is_not_null()
     rules = {
-        "person_id: said": _said("person_id"),
+        "person_id: said": said("person_id"),
         "decision: known": pl.col("decision").is_in([TELL, HOLD_BACK]),
         "because: known": pl.col("because").is_in(list(BECAUSE)),
         "because: given exactly when held back": held == (pl.col("decision") == HOLD_BACK),
@@ -265,10 +195,6 @@ def _alerts(_name: str, _catalog: Catalog) -> Contract:
     }
     nullable = ["because", "band_before", "band_after", "bands", "cause", "why"]
     return frames.ALERTS, ["as_of", "person_id"], nullable, rules
-
-
-def _said(column: str) -> pl.Expr:
-    return pl.col(column).str.strip_chars() != ""
 
 
 def _within(start: date, end: date | None) -> pl.Expr:
@@ -289,12 +215,12 @@ _KINDS: Mapping[str, Callable[[str, Catalog], Contract]] = {
     "rejected": _rejected,
     "events": _events,
     "conflicts": _conflicts,
-    "profiles": _profiles,
-    "identities": _identities,
-    "aliases": _aliases,
-    "persons": _persons,
-    "consents": _consents,
-    "held": _held,
+    "profiles": people.profiles,
+    "identities": people.identities,
+    "aliases": people.aliases,
+    "persons": people.persons,
+    "consents": people.consents,
+    "held": people.held,
     "daily_measures": _daily_measures,
     "daily_messages": _daily_messages,
     "measure_coverage": _measure_coverage,
