@@ -1,7 +1,7 @@
 """Raw rows of a source to candidate events: every column of an event, each still allowed to be null.
 
-Here: applying a source's mapping. Not here: whether a candidate may count (`contracts.events`), which of
-several with one id does (`core.events`), and where rows come from (`events`).
+Here: applying a source's mapping. Not here: a candidate's id (`event_ids`), whether it may count
+(`contracts.events`), which of several with one id does (`core.events`), and where rows come from (`events`).
 """
 
 from collections.abc import Callable, Collection
@@ -9,42 +9,35 @@ from datetime import date
 from functools import partial
 
 import polars as pl
-import polars_hash as plh
 
 from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, Source
+from engagement_pipeline.contracts.events import TEXT
 from engagement_pipeline.core.frames import event_schema
 from engagement_pipeline.core.machine import LINK
-from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.decode import of_element
+from engagement_pipeline.ingestion.event_ids import MAPPING, content_hash, event_id, hashed, told_apart
 from engagement_pipeline.ingestion.machine import row_verdicts, signal_origins
-from engagement_pipeline.ingestion.routing import ELEMENT, FROM, PLACE, Rows, named_paths, read_rows
+from engagement_pipeline.ingestion.routing import (
+    ELEMENT,
+    FROM,
+    PLACE,
+    Rows,
+    named_paths,
+    read_rows,
+    require_events,
+)
 from engagement_pipeline.ingestion.values import (
     as_boolean,
     as_number,
     as_type,
-    by_receipt,
     factor,
     field_text,
     id_text,
     mapped_times,
 )
 
-CONTENT = [
-    *("event", "person_id", "channel", "value"),
-    *("session_id", "campaign_id", "message_id", "is_machine"),
-]
-"""With the time and the declared properties, what an event says; its unit is the plan's."""
 PASSED_ON = ["session_id", "campaign_id", "message_id"]
-TEXT = "text."
-MAPPING = "\0mapping"
-"""Which of the source's event mappings a candidate comes from."""
-HASH = "\0hash"
-"""The hash of the whole raw row."""
-CONTENT_ID = "content"
-"""The default of an `event_id` for which the row's content counts where no id is given."""
-HASH_CHARACTERS = 32
-"""128 of SHA-256's bits: a trillion events collide with a chance of one in 10^15."""
 
 
 def canonical_events(
@@ -56,12 +49,12 @@ def canonical_events(
     record at all); and `text.<column>` for every column in which something stood that could not be read.
     `days` keeps the events of those days only, and so no row without a readable time.
     Each event mapping gives its own of the rows it takes, several where it explodes a list. Without a mapped
-    `event_id` the content's hash is the id (see `number_repeats`). Times without an offset
+    `event_id` the content's hash is the id (see `event_ids`). Times without an offset
     are in the project's zone; a value counts only for events with a unit, a property for events that
     declare it. `content_hash` covers the raw row where its hash is the id, else what the mapping reads of it
-    (`_content`), so that an export with one more column is not other content.
+    (`event_ids`), so that an export with one more column is not other content.
     """
-    _has_events(source)
+    require_events(source)
     reads = [(mapping, event_origins(mapping, source, catalog)) for mapping in source.events]
     return candidates(read_rows(landed, source, reads), catalog, days)
 
@@ -90,29 +83,15 @@ def candidates(rows: Rows, catalog: Catalog, days: Collection[date] | None = Non
         for n, (each, mapping) in enumerate(zip(dated, mappings, strict=True))
     ]
     if len(found) > 1:
-        whole = _told_apart(pl.concat(found, how="diagonal").sort(PLACE, MAPPING, ELEMENT))
+        whole = told_apart(pl.concat(found, how="diagonal").sort(PLACE, MAPPING, ELEMENT))
         found = [whole if days is None else whole.filter(pl.col("event_date").is_in(list(days)))]
     return found[0].drop(PLACE, MAPPING, ELEMENT)
-
-
-def _told_apart(events: pl.DataFrame) -> pl.DataFrame:
-    """Of events that several mappings make of one row under one id, all but the first get the number of their
-    mapping: `…/2`. Its number, not how many there were before: a row that is delivered again with one more
-    field filled gives its other events the ids that they had."""
-    if not events.select(pl.struct(PLACE, "event_id").is_duplicated().any()).item():
-        return events
-    later = pl.col(MAPPING) > pl.col(MAPPING).min().over(PLACE, "event_id")
-    own = pl.when(later).then(filled("{}/{}", "event_id", pl.col(MAPPING) + 1)).otherwise("event_id")
-    of_content = pl.col("event_id") == pl.col("content_hash")
-    return events.with_columns(
-        own.alias("event_id"), pl.when(of_content).then(own).otherwise("content_hash").alias("content_hash")
-    )
 
 
 def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: Catalog) -> pl.DataFrame:
     """Candidates of the rows that one mapping takes."""
     properties = _properties(mapping, catalog)
-    rows = _hashed(rows, mapping)
+    rows = hashed(rows, mapping)
     typed: dict[str, tuple[pl.Expr, Callable[[pl.Expr], pl.Expr]]] = {
         "value": (_value(mapping, catalog), partial(as_number, factor=_factor(mapping.value))),
         "is_machine": (_optional(mapping.is_machine), as_boolean),
@@ -131,7 +110,7 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
     texts = ["occurred_at", *typed]
     unread = [name for name in texts if (rows[name].is_null() & rows[TEXT + name].is_not_null()).any()]
     rows = rows.with_columns(
-        _event_id(mapping).alias("event_id"),
+        event_id(mapping).alias("event_id"),
         _id("person_id", mapping),
         _channel(mapping, catalog).alias("channel"),
         _of_event({name: event.unit for name, event in catalog.events.items()}).alias("unit"),
@@ -144,7 +123,7 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
         .alias("is_machine"),
         properties=_rest(rows, mapping),
     )
-    own = _content_hash(mapping, catalog)
+    own = content_hash(mapping, catalog)
     # The verdict comes after the hash: an event stays the same when one knows better who did it.
     rows = row_verdicts(rows.with_columns(own.alias("content_hash")), source, _text)
     return rows.select(
@@ -165,33 +144,10 @@ def _dated(rows: pl.DataFrame, event: Origin, occurred_at: Origin, zone: str) ->
     )
 
 
-def number_repeats(events: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """Events of whole files whose content is their id: the second equal row of a file gets `…#2`, and so on.
-
-    A till that prints a line twice sold twice; the same file delivered again under another name, or a row
-    repeated in a later file, is the same event again.
-    """
-    _has_events(source)
-    # Nothing but an id that is made of the content is equal to the content's hash.
-    repeated = events["event_id"].is_duplicated() & (events["event_id"] == events["content_hash"])
-    if not repeated.any():
-        return events
-    nth = pl.col("row_number").rank("ordinal").over("batch", "event_id")
-    numbered = events.filter(repeated).with_columns(
-        event_id=pl.when(nth > 1).then(filled("{}#{}", "event_id", nth)).otherwise("event_id")
-    )
-    return pl.concat([events.filter(~repeated), numbered])
-
-
 def mapped_paths(source: Source) -> dict[str, str]:
     """Path -> the canonical column that reads it, for the fields of a row that the source's mappings name."""
     named = named_paths(source).items()
     return {path: name for paths, name in named for path in paths if not of_element(path)}
-
-
-def _has_events(source: Source) -> None:
-    if not source.events:
-        raise ValueError(f"source {source.source!r} maps no events")
 
 
 def _fields(mapping: object) -> dict[str, Origin]:
@@ -225,27 +181,6 @@ def _id(column: str, mapping: EventMapping) -> pl.Expr:
     return id_text(getattr(mapping, column), FROM).alias(column)
 
 
-def _event_id(mapping: EventMapping) -> pl.Expr:
-    """The mapped id, or the content's hash; with the element's number where it is not the element's own."""
-    origin = mapping.event_id
-    own = pl.col(HASH) if origin is None else _given_id(origin)
-    if origin is not None and origin.default == CONTENT_ID:
-        own = pl.coalesce(own, HASH)
-    if mapping.explode is None or (origin is not None and any(of_element(path) for path in origin.reads)):
-        return own
-    return filled("{}-{}", own, ELEMENT)
-
-
-def _hashed(rows: pl.DataFrame, mapping: EventMapping) -> pl.DataFrame:
-    """The rows with their HASH where one may be an id; a row with a long list is hashed once."""
-    if mapping.event_id is not None and mapping.event_id.default != CONTENT_ID:
-        return rows
-    if mapping.explode is None:
-        return rows.with_columns(_hash(pl.col("raw")).alias(HASH))
-    once = rows.unique(PLACE).select(PLACE, _hash(pl.col("raw")).alias(HASH))
-    return rows.join(once, on=PLACE, how="left", maintain_order="left")
-
-
 def _rest(rows: pl.DataFrame, mapping: EventMapping) -> pl.Expr:
     """The row as it came; of an exploded one what was read, for a list would be stored once per element."""
     if mapping.explode is None:
@@ -254,41 +189,8 @@ def _rest(rows: pl.DataFrame, mapping: EventMapping) -> pl.Expr:
     return pl.struct(read).struct.json_encode()
 
 
-def _given_id(origin: Origin) -> pl.Expr:
-    """The mapped id, null where the content is the id."""
-    given = origin.model_copy(update={"default": None}) if origin.default == CONTENT_ID else origin
-    return id_text(given, FROM)
-
-
-def _content_hash(mapping: EventMapping, catalog: Catalog) -> pl.Expr:
-    """Of what the event says; of the raw row, which is the id then, where no id is given."""
-    if mapping.event_id is None:
-        return pl.col("event_id")
-    said = _hash(_content(catalog, received=by_receipt(mapping.occurred_at)))
-    if mapping.event_id.default != CONTENT_ID:
-        return said
-    return pl.when(_given_id(mapping.event_id).is_null()).then("event_id").otherwise(said)
-
-
 def _factor(origin: Origin | None) -> pl.Expr | None:
     return None if origin is None else factor(origin, FROM)
-
-
-def _content(catalog: Catalog, *, received: bool = False) -> pl.Expr:
-    """What an event with an id of its own says, as JSON: null is not "", and no text runs into the next one.
-
-    Numbers for keys halve the bytes to hash, and so a third of the time. When it was received is nothing that
-    an event says: delivered again, it is the same.
-    """
-    time = pl.col("occurred_at").dt.epoch("us")
-    if received:
-        time = pl.when(pl.col(TEXT + "occurred_at").is_not_null()).then(time)
-    said = [time, *(pl.col(name) for name in [*CONTENT, *catalog.properties])]
-    return pl.struct(each.alias(str(place)) for place, each in enumerate(said)).struct.json_encode()
-
-
-def _hash(text: pl.Expr) -> pl.Expr:
-    return plh.concat_str(text).chash.sha2_256().str.head(HASH_CHARACTERS)
 
 
 def _of_event(values: dict[str, str | None]) -> pl.Expr:

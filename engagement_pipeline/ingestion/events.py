@@ -21,7 +21,8 @@ from engagement_pipeline.core.events import CLAIM, settle
 from engagement_pipeline.core.frames import CONFLICTS, event_schema
 from engagement_pipeline.core.machine import LINK, judge_timing
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.canonical import canonical_events, number_repeats
+from engagement_pipeline.ingestion.canonical import canonical_events
+from engagement_pipeline.ingestion.event_ids import number_repeats
 from engagement_pipeline.ingestion.landing import in_pieces, weight
 from engagement_pipeline.ingestion.machine import timings_of
 from engagement_pipeline.ingestion.values import by_receipt

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import polars as pl
 
 from engagement_pipeline.catalog.specs import AliasMapping, Catalog, Origin, Source
+from engagement_pipeline.contracts.events import TEXT
 from engagement_pipeline.contracts.rules import SHOWN, unusable_id
 from engagement_pipeline.core.frames import IDENTITIES, REJECTED
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.canonical import TEXT
 from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
 from engagement_pipeline.ingestion.values import id_text, mapped_times
 

@@ -11,10 +11,10 @@ import polars as pl
 
 from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, Origin, ProfileMapping, Source
+from engagement_pipeline.contracts.events import TEXT
 from engagement_pipeline.contracts.rules import SHOWN, failures, rule, unusable_id
 from engagement_pipeline.core.frames import REJECTED, profile_schema
 from engagement_pipeline.core.text import filled
-from engagement_pipeline.ingestion.canonical import TEXT
 from engagement_pipeline.ingestion.routing import FROM, Rows, read_rows
 from engagement_pipeline.ingestion.values import (
     as_boolean,

@@ -140,6 +140,12 @@ def _without(blanks: Sequence[str], fields: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def require_events(source: Source) -> None:
+    """Raises ValueError for a source whose rows are no events."""
+    if not source.events:
+        raise ValueError(f"source {source.source!r} maps no events")
+
+
 def mappings_of(source: Source) -> list[RowMapping]:
     """Every mapping of a source."""
     return [*source.events, *([source.profiles] if source.profiles else []), *source.aliases]

@@ -10,7 +10,8 @@ import pytest
 
 from engagement_pipeline.catalog.specs import Catalog, Event, Source
 from engagement_pipeline.core.events import settle
-from engagement_pipeline.ingestion.canonical import canonical_events, mapped_paths, number_repeats
+from engagement_pipeline.ingestion.canonical import canonical_events, mapped_paths
+from engagement_pipeline.ingestion.event_ids import number_repeats
 from engagement_pipeline.ingestion.identities import split_identities
 from engagement_pipeline.ingestion.judging import Judged, judge
 from engagement_pipeline_tests.ingestion.shop import RECEIVED, Shop, catalog, landed
