@@ -301,6 +301,10 @@ class _Work:
         known = known_rows(bench, plan, given.facts_on, parts_as_stored=True)
         if known is not None and self.person is not None:
             known = known.filter(pl.col("person_id") == self.person)
+        if known is not None and given.ids_on != given.facts_on:
+            # Who turned out to be somebody else has neither facts nor silence of their own any more.
+            gone = known_on(stored_aliases(bench), given.ids_on).collect()["alias"]
+            known = known.filter(~pl.col("person_id").is_in(gone.implode()))
         windows: Iterable[Window] = []
         if plan.rules:
             start = bench.catalog.project.start_date

@@ -20,14 +20,12 @@ Stored = Callable[[str], Mapping[str, PartitionInfo]]
 
 def points_inputs(bench: Workbench, plan: ScorePlan, day: date) -> dict[str, int]:
     """Table -> version that last changed anything of the date, for what the points of a score read. Of tables
-    about people only the dates are known that may be restated (see `held`)."""
+    about people that is known for the dates that may be restated (see `held`); of others it is their last."""
     stored = cache(bench.lake.partitions)  # once a table, not once a day of the window: 2 s each
-    people = {
-        table: since
-        for table in points_tables(bench, plan)
-        if table in ("persons", "aliases", "consents")
-        if (since := held_since(bench, table).get(day)) is not None
-    }
+    people = {}
+    for table in {"persons", "aliases", "consents"}.intersection(points_tables(bench, plan)):
+        since = held_since(bench, table).get(day, bench.lake.content_version(table))
+        people |= {} if since is None else {table: since}
     parts = versions_on([f"scores/{name}" for name in plan.parts.scores], day, stored)
     return window_inputs(bench, stored, plan, day) | parts | people
 

@@ -66,6 +66,17 @@ goal: A composite
 owner: team:web
 rules: [{score: opening, weight: 2}, {score: fit, weight: 1}]
 """
+MISSED = """\
+score: missed
+goal: Who went quiet, and of whom do we know nothing?
+owner: team:web
+window: 5d
+rules:
+  - {event: page_viewed, weight: 1}
+  - {event: email_opened, weight: 5}
+  - {event: email_opened, weight: -4, inactive_for: 3d, label: quiet}
+  - {when: "profile.plan is null", weight: 2}
+"""
 LANDING = {
     # The phone is known to be the reader's from the last day on.
     "web/all.csv": seen(*((PHONE, READER if day == LAST else "", day) for day in DAYS[4:])),
@@ -86,12 +97,19 @@ LANDING = {
     ),
 }
 KINDS = ("points", "scores")
-SCORES = ("browsing", "opening", "fit", "only_gold", "ranked", "both")
+SCORES = ("browsing", "opening", "fit", "only_gold", "ranked", "both", "missed")
 
 
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    added = {"opening": OPENING, "fit": FIT, "only_gold": ONLY_GOLD, "ranked": RANKED, "both": SUM}
+    added = {
+        "opening": OPENING,
+        "fit": FIT,
+        "only_gold": ONLY_GOLD,
+        "ranked": RANKED,
+        "both": SUM,
+        "missed": MISSED,
+    }
     catalog = {
         **CATALOG,
         "sources/web.yaml": WEB,
@@ -168,6 +186,53 @@ def test_ids_that_became_somebody_else(made_once: Scenario) -> None:
     assert parts(made_once, "browsing", PHONE) == {"identity": -viewed}
     mine = parts(made_once, "browsing", READER)
     assert mine == {"identity": viewed, "decay_and_expiry": -6, "new_behaviour": 6}
+
+
+def test_who_became_somebody_else_is_missed_no_more(made_once: Scenario) -> None:
+    assert parts(made_once, "missed", PHONE) == {"identity": -(5.0 - 4 + 2)}, "silence and facts go along"
+    mine = parts(made_once, "missed", READER)
+    assert mine == {"identity": 5.0, "decay_and_expiry": -6, "new_behaviour": 6}
+
+
+@pytest.mark.slow
+def test_late_events_of_who_became_somebody_else(made: Scenario) -> None:
+    opened = [("one", PHONE, "open"), ("other", READER, "open")]
+    made.drop("mail/late.csv", mail([(*each, f"{DAYS[-3]}T11:00:00Z") for each in opened]))
+    made.run("landing")
+    made.run("event_days", DAYS[-3])
+    moved = {"decay_and_expiry": -6, "new_behaviour": 6}
+    for score, quiet, without_plan in (("browsing", 0, 0), ("missed", 4, 2)):
+        remake(made, score, LAST)
+        # The phone's own open came late as well, so that it was not quiet; then all of it is the reader's.
+        gone = -(5 + 5 + without_plan)
+        assert parts(made, score, PHONE) == {"late_data": 5.0 + quiet, "identity": gone}
+        assert parts(made, score, READER) == {"late_data": 5.0, "identity": 10, **moved}
+        remake(made, score, SINCE)
+        assert parts(made, score, PHONE) == {"identity": gone}
+        assert parts(made, score, READER) == {"identity": 10, **moved}
+
+
+@pytest.mark.slow
+def test_an_id_of_which_it_is_told_late_whose_it_was(made: Scenario) -> None:
+    """Also between dates that nobody restates any more, and where no event of the window came with it."""
+    one, other = DAYS[3], DAYS[4]
+    opened = [(f"l{day}", "laptop", "open", f"{day}T09:00:00Z") for day in DAYS[1:5]]
+    made.drop("mail/laptop.csv", mail(opened))
+    made.run("landing")
+    made.run("event_days", FIRST, LAST)
+    remake(made, "fit", one, other)
+    made.drop("web/told.csv", seen(("laptop", BUYER, DAYS[0])))
+    made.run("landing")
+    made.run("event_days", FIRST, LAST)
+    remake(made, "fit", other)
+    everybody = changed(made.bench, "fit", one, other).rows
+    adds_up(everybody)
+    rows = {row["person_id"]: row for row in everybody.iter_rows(named=True)}
+    causes = ("late_data", "identity", "people", "decay_and_expiry", "new_behaviour")
+    told = {
+        person: [rows[person][f"points_{cause}"] / POINT for cause in causes] for person in ("laptop", BUYER)
+    }
+    assert told == {"laptop": [-3, 0, 0, 0, 0], BUYER: [3, 0, 0, -1, 1]}
 
 
 def test_facts_of_people(made_once: Scenario) -> None:
