@@ -71,13 +71,14 @@ def run_all(
         done("Land files", "landing")
         first, last = catalog.project.start_date, checked_day(bench, as_of)
         label = f"Events and measures of {(last - first).days + 1} days"
-        only = only_as_of([last])
+        earlier = last - timedelta(days=days_before)
+        compares = bool(days_before and catalog.alerts) and earlier >= first
+        only = only_as_of([last, earlier] if compares else [last])
         if not done(label, "event_days", last, first, ops=only):
             # A source that failed keeps the events it had; the others' are measured.
             rest = ["daily_measures", *people_inputs(catalog)]
             done("Measures of what is stored", "event_days", last, first, rest, only)
-        earlier = last - timedelta(days=days_before)
-        if days_before and catalog.alerts and earlier >= first:
+        if compares:
             watched = sorted(
                 {part for each in catalog.alerts.values() for part in parts_of(catalog, each.score)}
             )
