@@ -22,7 +22,7 @@ def points_inputs(bench: Workbench, plan: ScorePlan, day: date) -> dict[str, int
     """Table -> version that last changed anything of the date, for what the points of a score read. Of tables
     about people that is known for the dates that may be restated (see `held`); of others it is their last."""
     stored = cache(bench.lake.partitions)  # once a table, not once a day of the window: 2 s each
-    people = {}
+    people: dict[str, int] = {}
     for table in {"persons", "aliases", "consents"}.intersection(points_tables(bench, plan)):
         since = held_since(bench, table).get(day, bench.lake.content_version(table))
         people |= {} if since is None else {table: since}

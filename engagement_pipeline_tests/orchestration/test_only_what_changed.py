@@ -1,19 +1,26 @@
 """What is computed after an edit: the measures that are new, on the days on which they count, and no more."""
 
+import io
 from collections.abc import Collection, Iterator
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from polars.testing import assert_frame_equal
+from rich.console import Console
 
 from engagement_pipeline.core.measures import ACTIVITY, Measure
 from engagement_pipeline.engines.local import LocalEngine
+from engagement_pipeline.orchestration import sensors
 from engagement_pipeline.orchestration.assets.measures import only_as_of
 from engagement_pipeline.orchestration.measured import covered
 from engagement_pipeline.orchestration.pending import due_event_days
+from engagement_pipeline.orchestration.runs import run_all
 from engagement_pipeline_tests.orchestration.scenario import DAYS, FIRST, LAST, Scenario, key, orders
+from engagement_pipeline_tests.orchestration.test_alerts import COOLING
+from engagement_pipeline_tests.orchestration.test_sensors import MORNING, ranges, tick
 
 Computed = dict[tuple[str, ...], list[date]]
 OLD = "  - {event: email_opened, weight: 2, cap: {per_day: 1}}\n"
@@ -110,6 +117,53 @@ def test_a_score_that_is_judged_on_past_dates_is_measured_there(copied: Scenario
     copied.edit("scores/reading.yaml", OLD, NEWS)
     measure(copied, LAST)
     assert [day for days in computed.values() for day in days] == DAYS
+
+
+def longer(scenario: Scenario) -> str:
+    """Adds a rule with a new condition and a window that is twice as long as any; gives its measure."""
+    before = scenario.bench.plans["reading"].measures
+    scenario.edit("scores/reading.yaml", OLD, NEWS.replace("'news'\"}", "'news'\", window: 6d}"))
+    (new,) = scenario.bench.plans["reading"].measures - before
+    return new
+
+
+@pytest.mark.slow
+def test_the_sensor_asks_for_what_the_dates_need_that_are_kept_up_to_date(
+    copied: Scenario, computed: Computed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "now", lambda: MORNING)
+    new = longer(copied)
+    (request,) = tick(copied, "event_days")[0]
+    assert request.run_config["ops"] == only_as_of([LAST, DAYS[-2], DAYS[-3]])
+    assert ranges([request]) == [(f"{DAYS[-7]}", f"{LAST}")], "the two dates that were ever scored"
+    result = copied.definitions.resolve_job_def("event_days").execute_in_process(
+        run_config=request.run_config,
+        instance=copied.instance,
+        tags=request.tags,
+        asset_selection=request.asset_selection,
+    )
+    assert result.success
+    assert computed == {(new,): DAYS[-7:]}
+    assert days_of(copied, new) == DAYS[-7:]
+    assert not tick(copied, "event_days")[0]
+    copied.run("as_of_dates", DAYS[-2], LAST, only=["points/reading"])
+
+
+@pytest.mark.slow
+def test_engagement_run_asks_for_what_the_dates_that_it_scores_need(
+    copied: Scenario, computed: Computed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    console, new = Console(file=io.StringIO()), longer(copied)
+    assert run_all(copied.catalog, copied.settings, console, LAST) == []
+    assert computed == {(new,): DAYS[-6:]}
+    assert days_of(copied, new) == DAYS[-6:]
+
+    # An alert compares with a date that has days of its own.
+    copied.write("alerts/cooling.yaml", COOLING)
+    computed.clear()
+    assert run_all(copied.catalog, copied.settings, console, LAST, days_before=2) == []
+    assert computed == {(new,): DAYS[-8:-6]}
 
 
 def days_of(scenario: Scenario, *measures: str) -> list[date]:
