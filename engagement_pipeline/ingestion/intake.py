@@ -1,13 +1,13 @@
 """A source from its folder to the ledger: landed rows, rejected rows, and the event days that are touched.
 
-Here: taking files in, each exactly once, with everything that must be stored on the way; a bad file never
-stops another. Not here: what a row is worth (`verdicts`), what is told of a run (`outcome`), and events,
-which are made day by day (`events`).
+Here: taking files in, each exactly once; a bad file never stops another. Not here: what a row is worth
+(`verdicts`), what is stored of it beside the landed row (`settling`), what is told of a run (`outcome`), and
+events, which are made day by day (`events`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ import polars as pl
 from engagement_pipeline.catalog.specs import Catalog, Source
 from engagement_pipeline.contracts.rules import TooManyRejected, validate
 from engagement_pipeline.contracts.tables import schema_for
-from engagement_pipeline.core.frames import LANDED, REJECTED
+from engagement_pipeline.core.frames import LANDED
 from engagement_pipeline.ingestion.databases.connection import DatabaseRefused
 from engagement_pipeline.ingestion.erased import screened
 from engagement_pipeline.ingestion.landing import (
@@ -32,10 +32,11 @@ from engagement_pipeline.ingestion.landing import (
     weight,
 )
 from engagement_pipeline.ingestion.outcome import Intake, Landing
-from engagement_pipeline.ingestion.people import never_stored, store_people
+from engagement_pipeline.ingestion.people import never_stored
 from engagement_pipeline.ingestion.places import Unusable, since_of
 from engagement_pipeline.ingestion.pulling import Puller
 from engagement_pipeline.ingestion.readers import UnreadableFile
+from engagement_pipeline.ingestion.settling import Settling
 from engagement_pipeline.ingestion.verdicts import Judge, Verdict, landed_blocks
 from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline.storage.layout import table_spec
@@ -43,7 +44,6 @@ from engagement_pipeline.storage.ledger import LandedFile, Ledger
 from engagement_pipeline.storage.locks import lock
 from engagement_pipeline.storage.objects import StoreUnreachable
 from engagement_pipeline.storage.seen import Seen
-from engagement_pipeline.storage.tables import Commit
 from engagement_pipeline.storage.tombstones import tombstones
 
 COMMIT_ROWS = 500_000
@@ -120,6 +120,7 @@ class _Work:
         self.source, self.received_at, self.catalog = source, received_at, catalog
         self.lake, self.ledger = lake, ledger
         self.judge = Judge(source, catalog, lake)
+        self.settling = Settling(source, catalog, lake, ledger)
         self.tombstones = tombstones(lake.database)
         self.erased = 0
         self.table = table_spec(f"landed/{source.source}", catalog)
@@ -133,8 +134,6 @@ class _Work:
         self.verdicts: list[Verdict] = []
         self.settled = 0
         """Verdicts of which everything is stored."""
-        self.rejected: Commit | None = None
-        self.replayed: set[date] = set()
 
     def pull(self) -> None:
         """Lands the new rows of the source's database batch by batch, each with all that belongs to it: a
@@ -199,28 +198,9 @@ class _Work:
         self.verdicts += verdicts.values()
 
     def settle(self) -> None:
-        """Stores rejected rows, and last the event days, of the batches judged since the last time: a run
-        killed before that simply judges them again."""
+        """Stores what belongs to the batches judged since the last time."""
         verdicts, self.settled = self.verdicts[self.settled :], len(self.verdicts)
-        if verdicts:
-            table = table_spec(f"rejected/{self.source.source}", self.catalog)
-            version = self.lake.version(self.table.name)
-            self.rejected = self.lake.replace(
-                table,
-                pl.concat([REJECTED.to_frame(), *(frame for each in verdicts for frame in each.rejected)]),
-                [each.batch for each in verdicts],
-                {} if version is None else {self.table.name: version},
-                partial(validate, schema=schema_for(table.name, self.catalog)),
-            )
-        accepted = [each for each in verdicts if not each.refusal]
-        store_people(accepted, self.source, self.catalog, self.lake)
-        days = {each.batch: each.days for each in accepted}
-        replayed = self._replayed(days)
-        self.replayed |= replayed
-        number = self.ledger.next_replay(self.source.source, self.lake) if replayed else 0
-        self.ledger.touch(self.source.source, days, replayed, number)
-        for each in verdicts:
-            each.release()
+        self.settling.settle(verdicts)
 
     def finish(self, found: Tally) -> Intake:
         """Stores what is left to store."""
@@ -230,22 +210,10 @@ class _Work:
         return Intake(
             Landing(landed, failed, found.known, notes, place, self.outage),
             tuple(self.verdicts),
-            self.rejected,
-            frozenset(self.replayed),
+            self.settling.rejected,
+            frozenset(self.settling.replayed),
             self.erased,
         )
-
-    def _replayed(self, days: Mapping[str, set[date]]) -> set[date]:
-        """Days to make anew because batches were judged anew: those that they touch now and touched before,
-        and those on which a conflict may be over because the claim before it is no longer there."""
-        again = days.keys() & set(self.ledger.replays_requested(self.source.source))
-        found = self.ledger.days_of(self.source.source, again).union(*(days[batch] for batch in again))
-        if not found:
-            return set()
-        last = max(found) + timedelta(days=self.catalog.project.lateness_horizon + 1)
-        stored = self.lake.partitions(f"conflicts/{self.source.source}")
-        conflicts = {date.fromisoformat(day) for day, info in stored.items() if info.rows}
-        return found | {day for day in conflicts if min(found) < day <= last}
 
     def _take_big(self, found: Found, blocks: Iterable[pl.DataFrame]) -> None:
         verdict = Verdict(found.fingerprint, found.file)
