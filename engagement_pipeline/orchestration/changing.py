@@ -1,8 +1,8 @@
 """Why a score is another than on an earlier date: the chain of points between the two, link by link.
 
 Every link is computed as points always are, with one thing taken from the other date. Nothing is stored and
-Dagster is not needed. Here: which links differ at all, and computing those. Not here: the parts that follow
-from them (`core.changes`), the asset (`assets.changes`).
+Dagster is not needed. Here: which links differ at all, and their order. Not here: computing one
+(`recomputing`), the parts that follow from them (`core.changes`), the asset (`assets.changes`).
 
 The order is fixed, since what one thing adds may depend on what came before it. From the points of the
 earlier date D0 to those of the later one D1:
@@ -19,10 +19,9 @@ The score follows the same chain, read against the population of D0; what is lef
 the definition changed what points are, a population of its own belongs to it: it counts from there on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 
 import polars as pl
 
@@ -32,26 +31,18 @@ from engagement_pipeline.core.frames import ALIASES
 from engagement_pipeline.core.identity import known_on
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.scores import standing
-from engagement_pipeline.engines.window import Window, with_people
-from engagement_pipeline.orchestration.inputs import points_inputs
 from engagement_pipeline.orchestration.known import PartOutdated, known_rows, people_on, stored_aliases
-from engagement_pipeline.orchestration.measured import covered
 from engagement_pipeline.orchestration.past import (
     Definition,
     definition_of,
     population_of,
     stored_scores,
 )
+from engagement_pipeline.orchestration.recomputing import As, NothingToCompare, Points
 from engagement_pipeline.orchestration.scoring import asked_of
-from engagement_pipeline.orchestration.windows import (
-    MeasuresMissing,
-    check_coverage,
-    message_rows,
-    window_rows,
-    window_tables,
-)
+from engagement_pipeline.orchestration.windows import MeasuresMissing
 from engagement_pipeline.orchestration.workbench import Workbench
-from engagement_pipeline.storage.tables import StorageError, older
+from engagement_pipeline.storage.tables import StorageError
 
 NOT_POSSIBLE = (MeasuresMissing, PartOutdated, StorageError)
 LATE_IN_DEFINITION = "data that came late counts as definition: the one before was not published"
@@ -62,23 +53,8 @@ MERGED = (
 UNREAD = "parts of the score are not known: the population that it was read against is no longer stored"
 
 
-class NothingToCompare(StorageError):  # noqa: N818  the words are what the reader sees
-    """One of the two dates was never scored."""
-
-
 class DefinitionGone(StorageError):  # noqa: N818
     """Nobody knows any more by which rules stored scores were made."""
-
-
-@dataclass(frozen=True)
-class As:
-    """Under which conditions points are computed."""
-
-    plan: ScorePlan
-    as_of: date
-    ids_on: date
-    facts_on: date
-    until: date
 
 
 Read = tuple[Scale, pl.LazyFrame | None]
@@ -130,7 +106,7 @@ def changed(
             f"catalog's nor published: materialize points/{name} and scores/{name} for {as_of}, then this "
             "again."
         )
-    work = _Work(bench, name, since, as_of, person, frozenset(made))
+    work = _Work(bench, name, since, as_of, Points(bench, name, since, person, frozenset(made)))
     chain = work.chain(definition_of(bench, name, one), now, one != other)
     mine = pl.lit(value=True) if person is None else pl.col("person_id") == person
     rows = decomposed(before.filter(mine), after.filter(mine), chain.steps, since, as_of)
@@ -152,17 +128,16 @@ class _Work:
     name: str
     since: date
     as_of: date
-    person: str | None
-    made: frozenset[str]
+    points: Points
 
     def chain(self, then: Definition | None, now: Definition, edited: bool) -> _Chain:
         """The links from what is stored of the one date to what is stored of the other."""
         plan = now.plan
-        found = _Chain(self._stored(self.since))
-        digest = self._digest_of(self.since) or (then.plan.points_digest if then is not None else None)
+        found = _Chain(self.points.stored(self.since))
+        digest = self.points.digest_of(self.since) or (then.plan.points_digest if then is not None else None)
         same = digest == plan.points_digest
         read = self._reader(now, same=same)
-        if then is None and self._is_late(self.since, plan):
+        if then is None and self.points.is_late(self.since, plan):
             found.says.append(LATE_IN_DEFINITION)
         elif then is not None:
             self._late(found, then)
@@ -173,7 +148,7 @@ class _Work:
         else:
             found.says.append(MERGED)
         if plan.rules:
-            found.raw = self._points(As(plan, self.as_of, self.as_of, self.as_of, self.since))
+            found.raw = self.points.computed(As(plan, self.as_of, self.as_of, self.as_of, self.since))
             found.computed.append("decay_and_expiry")
             self._link(found, "definition" if merged else "decay_and_expiry", plan, self.as_of, read)
         self._today(found, plan)
@@ -188,7 +163,7 @@ class _Work:
 
     def _late(self, found: _Chain, then: Definition) -> None:
         """The earlier date on what is known of its days today."""
-        if not self._is_late(self.since, then.plan):
+        if not self.points.is_late(self.since, then.plan):
             return
         if self._try(found, "late_data", self._as(then.plan)):
             self._link(found, "late_data", then.plan, self.since, self._reader(then, same=True))
@@ -205,7 +180,7 @@ class _Work:
     def _identities(self, found: _Chain, plan: ScorePlan, read: Read) -> None:
         """By the ids of the later date, where anybody became somebody else."""
         if plan.rules and self._ids_differ():
-            found.raw = self._points(self._as(plan, ids_on=self.as_of))
+            found.raw = self.points.computed(self._as(plan, ids_on=self.as_of))
             found.computed.append("identity")
             self._link(found, "identity", plan, self.since, read)
 
@@ -220,7 +195,7 @@ class _Work:
         if not plan.rules:
             return
         if plan.reads_people and self._known_differ(plan):
-            found.raw = self._points(self._as(plan, ids_on=self.as_of, facts_on=self.as_of))
+            found.raw = self.points.computed(self._as(plan, ids_on=self.as_of, facts_on=self.as_of))
             found.computed.append("people")
         elif plan.applies_to is None:
             return
@@ -238,16 +213,16 @@ class _Work:
 
     def _today(self, found: _Chain, plan: ScorePlan) -> None:
         """The later date as today's measures give it: as stored, unless something came late."""
-        late = self._is_late(self.as_of, plan)
+        late = self.points.is_late(self.as_of, plan)
         given = As(plan, self.as_of, self.as_of, self.as_of, self.as_of)
         if not late or not self._try(found, "late_data", given):
-            found.raw = self._stored(self.as_of)
+            found.raw = self.points.stored(self.as_of)
 
     def _link(self, found: _Chain, cause: str, plan: ScorePlan, facts_on: date, read: Read) -> None:
         """Adds the points that the chain has come to, of those to whom the score applies on the date."""
         points = found.raw.lazy()
         if plan.applies_to is not None or plan.parts.needed:
-            everyone = people_on(self.bench.catalog, self._people(), asked_of(plan), facts_on)
+            everyone = people_on(self.bench.catalog, self.points.people(), asked_of(plan), facts_on)
             points = standing(points, everyone, plan.applies_to, plan.parts.needed)
         found.steps.append(Step(cause, points.select("person_id", "points"), *read))
 
@@ -270,90 +245,11 @@ class _Work:
     def _try(self, found: _Chain, cause: str, given: As) -> bool:
         """Computes points for the chain; False where they cannot be."""
         try:
-            found.raw = self._points(given)
+            found.raw = self.points.computed(given)
         except NOT_POSSIBLE:
             return False
         found.computed.append(cause)
         return True
-
-    def _stored(self, day: date) -> pl.DataFrame:
-        """`person_id`, `points` as stored; none where the rules found nothing in anybody."""
-        table, key = f"points/{self.name}", day.isoformat()
-        if key not in self.bench.lake.partitions(table):
-            raise NothingToCompare(
-                f"{table} holds nothing for {day}: materialize points/{self.name} for it, then this again"
-            )
-        return self._only(self.bench.lake.scan(table, [key])).select("person_id", "points").collect()
-
-    def _digest_of(self, day: date) -> str | None:
-        """The version of the rules that made the stored points; None where nobody has any."""
-        rows = self.bench.lake.scan(f"points/{self.name}", [day.isoformat()]).select("points_digest")
-        return next(iter(rows.head(1).collect()["points_digest"]), None)
-
-    def _is_late(self, day: date, plan: ScorePlan) -> bool:
-        """Whether what the stored points were made from changed since."""
-        info = self.bench.lake.partitions(f"points/{self.name}").get(day.isoformat())
-        return older(info, points_inputs(self.bench, plan, day))
-
-    def _points(self, given: As) -> pl.DataFrame:
-        """`person_id`, `points` of everyone who has any, computed."""
-        bench, plan = self.bench, given.plan
-        known = known_rows(bench, plan, given.facts_on, parts_as_stored=True)
-        if known is not None and self.person is not None:
-            known = known.filter(pl.col("person_id") == self.person)
-        if known is not None and given.ids_on != given.facts_on:
-            # Who turned out to be somebody else has neither facts nor silence of their own any more.
-            gone = known_on(stored_aliases(bench), given.ids_on).collect()["alias"]
-            known = known.filter(~pl.col("person_id").is_in(gone.implode()))
-        windows: Iterable[Window] = []
-        if plan.rules:
-            start = bench.catalog.project.start_date
-            check_coverage(covered(bench), plan, start, given.as_of, given.until)
-            windows = self._windows(given)
-        if known is None:
-            parts = [window.points(plan) for window in windows]
-        else:
-            parts = [
-                window.points(plan, people)
-                for window, people in with_people(windows, known, [plan], given.as_of)
-            ]
-        empty = pl.DataFrame(schema={"person_id": pl.String, "points": pl.Int64})
-        return pl.concat([empty, *(part.select("person_id", "points") for part in parts)])
-
-    def _windows(self, given: As) -> Iterable[Window]:
-        compute = partial(_windows, self.bench, given, self._only)
-        run = [plan for name, plan in self.bench.plans.items() if name in self.made and plan.rules]
-        if self.person is not None or not any(plan is given.plan for plan in run):
-            return compute([given.plan])
-        what = given.as_of, given.ids_on, given.until
-        key = (*what, *sorted(self.bench.versions(window_tables(self.bench)).items()))
-        shared = self.bench.shared_between(given.as_of == self.since, given.ids_on == self.since)
-        return shared.windows(key, given.plan, run, compute)
-
-    def _people(self) -> dict[str, pl.LazyFrame]:
-        lake = self.bench.lake
-        return {name: self._only(lake.scan(name)) for name in ("persons", "consents") if lake.exists(name)}
-
-    def _only(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        return rows if self.person is None else rows.filter(pl.col("person_id") == self.person)
-
-
-def _windows(
-    bench: Workbench,
-    given: As,
-    only: Callable[[pl.LazyFrame], pl.LazyFrame],
-    plans: Sequence[ScorePlan],
-) -> Iterable[Window]:
-    """What events up to a day give on the as-of date."""
-    known = pl.col("event_date") <= pl.lit(given.until)
-    rows = window_rows(bench, plans, given.as_of, allow_missing=True, ids_on=given.ids_on)
-    said = message_rows(bench, plans, given.as_of, ids_on=given.ids_on)
-    return bench.engine.windows(
-        only(rows.filter(known)),
-        plans,
-        given.as_of,
-        None if said is None else only(said.filter(known)),
-    )
 
 
 def _digest(scores: pl.LazyFrame, name: str, day: date) -> str:

@@ -17,7 +17,7 @@ from engagement_pipeline.catalog.issues import did_you_mean, nearest
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.comparison import reasons
 from engagement_pipeline.core.identity import known_on
-from engagement_pipeline.orchestration.changing import NothingToCompare, changed, comparable
+from engagement_pipeline.orchestration.changing import changed, comparable
 from engagement_pipeline.orchestration.drafts import (
     Tell,
     Trial,
@@ -30,6 +30,7 @@ from engagement_pipeline.orchestration.edits import closure, reads
 from engagement_pipeline.orchestration.explained import Explained
 from engagement_pipeline.orchestration.known import stored_aliases
 from engagement_pipeline.orchestration.past import stored_scores
+from engagement_pipeline.orchestration.recomputing import NothingToCompare
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports import explanations as words
 from engagement_pipeline.reports.changes import CHANGED, MOVED, ExplainedChange

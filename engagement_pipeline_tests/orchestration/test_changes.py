@@ -13,12 +13,12 @@ from engagement_pipeline.orchestration.changing import (
     LATE_IN_DEFINITION,
     MERGED,
     DefinitionGone,
-    NothingToCompare,
     changed,
 )
 from engagement_pipeline.orchestration.erasure import erase_requested
 from engagement_pipeline.orchestration.pending import due_as_of_dates
 from engagement_pipeline.orchestration.publishing import publish
+from engagement_pipeline.orchestration.recomputing import NothingToCompare
 from engagement_pipeline.storage.erasures import ask
 from engagement_pipeline_tests.orchestration.scenario import DAYS, FIRST, LAST, Scenario, key, mail
 from engagement_pipeline_tests.orchestration.test_people import CHANGED as CATALOG
