@@ -16,6 +16,7 @@ from engagement_pipeline.core.frames import ALIASES, CONSENTS
 from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.storage.tables import older
 
 
 class PartOutdated(Exception):  # noqa: N818  the words are what the reader sees
@@ -87,9 +88,16 @@ def check_part(bench: Workbench, plan: ScorePlan, part: str, as_of: date) -> Non
 
 
 def made_from_present_points(bench: Workbench, plan: ScorePlan, as_of: date) -> bool:
-    """Whether the stored points of the date were made by the plan's rules and, of a composite, by the present
-    definitions of its parts, which the digest of its scores does not cover."""
-    return _other(bench, f"points/{plan.name}", *_points_by(plan), as_of) is None
+    """Whether the stored scores of the date were made from points by the plan's rules and, of a composite, by
+    the present definitions of its parts, which the digest of its scores does not cover: points that were made
+    anew since say nothing of them."""
+    table, day = f"points/{plan.name}", as_of.isoformat()
+    made = bench.lake.partitions(table).get(day)
+    if made is not None and plan.parts.parts:
+        scores = bench.lake.partitions(f"scores/{plan.name}").get(day)
+        if older(scores, {table: made.delta_version}):
+            return False
+    return _other(bench, table, *_points_by(plan), as_of) is None
 
 
 def _points_by(plan: ScorePlan) -> tuple[str, str]:

@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from engagement_pipeline.catalog.specs import EventRule
+from engagement_pipeline.catalog.specs import Event, EventRule, Source
 from engagement_pipeline.core.frames import DAILY_MEASURES
 from engagement_pipeline.core.measures import ACTIVITY, daily_measures, measure_of, measures_of
-from engagement_pipeline_tests.core.build import AS_OF, ago, catalog, events, score
+from engagement_pipeline_tests.core.build import AS_OF, MEMBERS, ago, catalog, events, score
 
 
 def measure(**rule):
@@ -101,3 +101,41 @@ def test_days_computed_apart_are_the_days_computed_together():
     assert_frame_equal(
         pl.concat(split).sort(pl.all()).collect(), daily_measures(given, every).sort(pl.all()).collect()
     )
+
+
+WHOLE = score(rules=[{"channel": "email", "weight": 1}])
+"""A score that counts whatever people choose on a channel."""
+ROWS_SAY = {"event_id": "id", "person_id": "who", "event": "type", "occurred_at": "at", "channel": "via"}
+
+
+def with_more(channel: str, *, chosen: bool = False, rows_say: bool = False):
+    """The catalog with one more event, and maybe a source whose rows say on which channel they happened."""
+    found = catalog(WHOLE)
+    sources = dict(found.sources)
+    if rows_say:
+        said = {"source": "app", "owner": MEMBERS, "path": "app/*.csv", "format": "csv", "events": ROWS_SAY}
+        sources["app"] = Source.model_validate(said)
+    added = {**found.events, "added": Event(channel=channel, chosen=chosen)}
+    return found.model_copy(update={"events": added, "sources": sources})
+
+
+def test_what_nobody_chooses_changes_a_channels_measure_on_that_channel_alone():
+    before = measures_of(catalog(WHOLE))
+    assert measures_of(with_more("push")).keys() == before.keys()
+    assert measures_of(with_more("email")).keys() != before.keys()
+    assert measures_of(with_more("email", chosen=True)).keys() == before.keys(), (
+        "it counts, as all that is chosen"
+    )
+    named = measure_of(EventRule(event="opened", channel="email", weight=1), with_more("email"))
+    assert named == measure(event="opened", channel="email")
+
+
+def test_where_rows_say_on_which_channel_they_happened_every_send_is_left_out():
+    given = with_more("push", rows_say=True)
+    (whole,) = (each for each in measures_of(given).values() if each.id != ACTIVITY.id)
+    assert whole.without == ("added", "sent")
+    assert quantities(events({"event": "added"}, {"event": "viewed"}, {"event": "sent"}), whole) == {
+        ("a", AS_OF): 1
+    }
+    (planned,) = (each for each in measures_of(with_more("push")).values() if each.id != ACTIVITY.id)
+    assert planned.without == ("sent",)

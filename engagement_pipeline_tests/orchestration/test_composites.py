@@ -1,6 +1,7 @@
 """Scores of facts and of other scores, made by Dagster: what they come to, what they stand on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from engagement_pipeline.core.points import LOSSES
+from engagement_pipeline.orchestration.drafts import Trial
+from engagement_pipeline.orchestration.judging import Past
+from engagement_pipeline.orchestration.known import PartOutdated, known_rows
 from engagement_pipeline.orchestration.old_versions import version_scores
 from engagement_pipeline.orchestration.pending import due_as_of_dates
+from engagement_pipeline.orchestration.scoring import reference_rows
+from engagement_pipeline.orchestration.standing import bands_before
 from engagement_pipeline_tests.orchestration.scenario import (
     FIRST,
     LAST,
@@ -123,6 +129,29 @@ def test_a_composite_is_inactive_where_all_its_parts_are(made: Scenario) -> None
         assert (overall[person]["state"] == "inactive") == (parts == {"inactive"}), person
 
 
+@pytest.mark.parametrize("held_back", ["stale", "provisional"])
+def test_who_is_inactive_in_parts_that_are_held_back_is_so_in_what_adds_them_up(
+    made: Scenario, tmp_path: Path, held_back: str
+) -> None:
+    """Their states say then that they are held back, and no longer who did anything. All the way up."""
+    trial = Trial(made.catalog, made.settings, made.bench.lake, LAST, tmp_path)
+    for part in ("fit", "buying", "reading"):
+        state = pl.when(pl.col("state") != "unscored").then(pl.lit(held_back)).otherwise("state")
+        rows = made.table(f"scores/{part}", LAST).with_columns(state=state)
+        trial.layer.put(trial.table(f"scores/{part}"), [rows], LAST)
+    for name in ("overall", "above"):
+        trial.score(name, [name], refit=False)
+        given, before = trial.rows(f"points/{name}").collect(), made.table(f"points/{name}", LAST)
+        assert_frame_equal(given, before, check_row_order=False)
+        assert set(given["active"]) == {True, False}
+        states = trial.rows(f"scores/{name}").collect()["state"]
+        assert set(states) - {"unscored"} == {held_back}
+        plan, points = trial.plans[name], given.lazy()
+        active = replace(plan, scale=plan.scale.model_copy(update={"population": "active"}))
+        population = reference_rows(trial, active, points, trial.people(), LAST)
+        assert population["persons"].sum() == given["active"].sum()
+
+
 def test_lineage_and_versions_know_the_parts(made: Scenario) -> None:
     graph = made.definitions.resolve_asset_graph()
     parents = {name: graph.get(key(f"points/{name}")).parent_keys for name in ("fit", "overall", "reading")}
@@ -220,6 +249,54 @@ def test_a_composite_refuses_parts_of_another_version(made: Scenario, tmp_path: 
     why = failures(result)["points__overall"]
     assert "score overall adds up scores/fit" in why
     assert f"Materialize points/fit and scores/fit for {LAST}" in why
+    copied.close()
+
+
+def edited_part(made: Scenario, folder: Path) -> Scenario:
+    """A copy in which a rule of a part is other than it was; the texts of the composites stay."""
+    copied, before = made.copy(folder), made.bench.plans
+    copied.edit("scores/fit.yaml", "who: 8", "who: 9")
+    for name in ("overall", "above"):
+        assert copied.bench.plans[name].definition == before[name].definition
+    return copied
+
+
+AFTER = LAST + timedelta(days=1)
+
+
+def test_what_old_versions_of_parts_gave_is_not_taken_for_the_present(made: Scenario, tmp_path: Path) -> None:
+    copied = edited_part(made, tmp_path)
+    for name in ("overall", "above"):
+        assert bands_before(made.bench, made.bench.plans[name], AFTER) is not None
+        assert bands_before(copied.bench, copied.bench.plans[name], AFTER) is None
+    then, stored = Past(made.bench, "overall").scores(LAST)
+    assert stored
+    now, stored = Past(copied.bench, "overall").scores(LAST)
+    assert not stored
+    moved = now.join(then, on="person_id").filter(pl.col("score") != pl.col("score_right"))
+    assert PEOPLE[1] in moved["person_id"], "gold: one point more, of which half counts"
+    copied.close()
+
+
+@pytest.mark.slow
+def test_a_composite_whose_points_alone_are_made_anew_is_still_the_old_one(
+    made: Scenario, tmp_path: Path
+) -> None:
+    copied = edited_part(made, tmp_path)
+    bench = copied.bench
+    now = Past(bench, "overall").scores(LAST)[0]
+    copied.run("as_of_dates", LAST, only=["points/fit", "scores/fit"])
+    known_rows(bench, bench.plans["overall"], LAST)
+    with pytest.raises(PartOutdated, match="adds up scores/overall; points/overall on"):
+        known_rows(bench, bench.plans["above"], LAST)
+    copied.run("as_of_dates", LAST, only=["points/overall"])
+    assert bands_before(bench, bench.plans["overall"], AFTER) is None
+    assert not Past(bench, "overall").scores(LAST)[1]
+    copied.run("as_of_dates", LAST, only=["scores/overall"])
+    assert bands_before(bench, bench.plans["overall"], AFTER) is not None
+    again, stored = Past(bench, "overall").scores(LAST)
+    assert stored
+    assert_frame_equal(again, now, check_row_order=False)
     copied.close()
 
 
