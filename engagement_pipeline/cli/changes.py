@@ -26,7 +26,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="The same for programs.")]
 @app.command()
 def preview(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="One definition's YAML, or a catalog's folder.")
+        Path, typer.Argument(metavar="DRAFT", help="One definition's YAML, or a catalog's folder.")
     ],
     as_of: AsOf = None,
     catalog: Catalog = None,

@@ -183,7 +183,7 @@ class Past:
         """Why there is no date at all, in words."""
         known = self.known(plan_outcome(outcome, self.bench.catalog))
         if known is None:
-            return "no day is measured yet: materialize daily_measures"
+            return "no day is measured for this outcome yet: engagement run, or materialize daily_measures"
         enough = min(self.plan.window, outcome.within)
         days, needed = (known.last - known.first).days + 1, enough + outcome.within
         return (

@@ -47,8 +47,8 @@ COLUMNS: Mapping[str, Column] = {
 }
 """The columns of the table; those that are empty for every source are left out."""
 LEFT = ("source", "state", "most by", "read up to")
-WIDE = ("most by", "read up to")
-"""At a terminal these stand in lines of their own."""
+BELOW = ("most by", "twice", "conflicts", "read up to")
+"""At a terminal these stand in lines of their own, so that the table fits into 80 columns."""
 
 
 def cells(found: Health) -> dict[str, list[str]]:
@@ -74,12 +74,12 @@ def remarks(found: Health) -> Iterator[str]:
 
 def shown(found: Health) -> RenderableType:
     """The whole report for a terminal."""
-    filled = {name: texts for name, texts in cells(found).items() if name not in WIDE}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    filled = {name: texts for name, texts in cells(found).items() if name not in BELOW}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     for name in filled:
-        longest = max(map(len, name.split()))
+        head = "\n".join(name.rsplit(" ", 1))
         table.add_column(
-            name, justify="left" if name in LEFT else "right", min_width=longest, overflow="fold"
+            head, justify="left" if name in LEFT else "right", no_wrap=name != "source", overflow="fold"
         )
     for place, row in enumerate(found.sources):
         style = STYLES[row.state]
@@ -104,6 +104,12 @@ def _notes(found: Health) -> Iterator[str]:
             rules.setdefault(row.top_rule, []).append(row.source)
         if row.watermark:
             yield f"{row.source} was read up to {row.watermark}"
+    for what, many in (("twice", "duplicates"), ("with contents that differ", "conflicts")):
+        named_in = [
+            f"{row.source} {count(getattr(row, many))}" for row in found.sources if getattr(row, many)
+        ]
+        if named_in:
+            yield f"event ids delivered {what}: {', '.join(named_in)}"
     for rule, names in rules.items():
         yield f"rejected mostly as {rule}: {', '.join(names)}"
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engagement_pipeline.reports.preview import figure
+from engagement_pipeline.reports.preview import STATES, figure
 from engagement_pipeline.reports.preview_score_text import DOWN, SAME, UP, matrix, movers_table, plain
 from engagement_pipeline.reports.terminal import count, percent
 from engagement_pipeline.reports.trend import Movement
@@ -42,14 +42,22 @@ def _stayed(found: Movement) -> int:
     return int(found.matrix.filter(pl.col("before") == pl.col("after"))["people"].sum())
 
 
+def _anybody(found: Movement, place: str) -> bool:
+    days = found.days["as_of"]
+    return any(found.share(day, place) for day in days)
+
+
 def _days(found: Movement) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("as of", no_wrap=True)
     for name in ("scored", "mean", "p10", "median", "p90"):
         table.add_column(name, justify="right", no_wrap=True)
-    places = found.order[:_PLACES]
+    held = [place for place in found.order if place not in STATES or _anybody(found, place)]
+    places = held[:_PLACES]
     for place in places:
-        table.add_column(plain(place), justify="right", overflow="fold")
+        # Where the terminal is narrow, names wrap between words, and no number is cut.
+        head = plain(place)
+        table.add_column(head, justify="right", min_width=max(4, *map(len, head.split())), overflow="fold")
     definition = None
     for row in found.days.iter_rows(named=True):
         edited = definition is not None and row["definition"] != definition

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -66,6 +67,16 @@ def test_the_first_date_has_nothing_to_compare_with(weeks: Scenario) -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(shown(found))
     assert "nothing to compare with" in console.export_text()
+
+
+def test_five_bands_fit_into_eighty_columns(weeks: Scenario) -> None:
+    found = moved(weeks.catalog, weeks.settings, "reading", DAYS[2])
+    bands = ("about_to_leave", "hardly", "somewhat", "highly", "power", "absent")
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(shown(replace(found, order=bands)))
+    head, line, *_ = (each.split() for each in console.export_text().splitlines()[3::2])
+    assert head[-5:] == ["leave", "hardly", "somewhat", "highly", "power"]
+    assert line[-5:] == ["0%"] * 5
 
 
 def test_what_is_not_there_is_named(weeks: Scenario) -> None:

@@ -1,6 +1,7 @@
 """The health of sources, from what is stored: figures, words, and the command over a project's stores."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -151,6 +152,29 @@ def test_at_a_terminal_and_as_json(stores) -> None:
     assert (mail["missing"], mail["state"]) == ([str(ago(1))], "missing")
     assert set(found.strips()["mail"]) == {"ok", "missing"}
     assert set(found.strips()["web"]) == {"free"}
+
+
+def test_ten_wide_sources_fit_into_eighty_columns(stores) -> None:
+    found = health(*stores, OVER, TODAY)
+    full = replace(
+        found.sources[0],
+        source="messaging_abroad",
+        last_file=TODAY - timedelta(minutes=15),
+        events_7d=12_656,
+        events_28d=110_542,
+        usual=15_370,
+        rejected_share=0.171,
+        duplicates=223,
+        conflicts=4,
+        machine_share=0.105,
+        within_seconds=194.2 * 86_400,
+    )
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(shown(replace(found, sources=(full,))))
+    text = console.export_text()
+    cells = ["messaging_abroad", "12,656", "110,542", "15,370", "17.1%", "10.5%", "194.2 d", "15 min"]
+    assert [cell for cell in cells if cell not in text] == []
+    assert "event ids delivered twice: messaging_abroad 223" in text
 
 
 def test_the_command_needs_no_run_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
