@@ -183,7 +183,8 @@ def _times(catalog: Catalog, columns: list[str]) -> Iterator[RowRule]:
         "ancient_time",
         ancient,
         filled(
-            f"the event claims {{}}, more than {limits.past_days} days before it was received",
+            f"the event claims {{}}, more than {limits.past_days} days before it was received; "
+            "limits.past_days in project.yaml says how old it may be",
             _instant(at),
         ),
     )

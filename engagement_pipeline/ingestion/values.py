@@ -148,11 +148,16 @@ def mapped_times(rows: pl.DataFrame, origin: Origin, prefix: str, zone: str) -> 
     if origin.constant == RECEIVED:
         return pl.Series([None], dtype=pl.String).new_from_index(0, rows.height), rows["received_at"]
     if origin.default != RECEIVED:
-        text = rows.select(field_text(origin, prefix).alias("text")).to_series()
+        text = _texts(rows, origin, prefix)
         return text, read_times(text, origin, zone)
     said = origin.model_copy(update={"default": None})
-    text = rows.select(field_text(said, prefix).alias("text")).to_series()
+    text = _texts(rows, said, prefix)
     return text, read_times(text, said, zone).zip_with(text.is_not_null(), rows["received_at"])
+
+
+def _texts(rows: pl.DataFrame, origin: Origin, prefix: str) -> pl.Series:
+    """A text for every row, of a constant too."""
+    return rows.with_columns(field_text(origin, prefix).alias("text"))["text"]
 
 
 def by_receipt(origin: Origin) -> bool:

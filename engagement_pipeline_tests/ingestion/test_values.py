@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from engagement_pipeline.catalog.specs import Origin, PropertyType
-from engagement_pipeline.ingestion.values import as_type, read_times
+from engagement_pipeline.ingestion.values import as_type, mapped_times, read_times
 
 
 def times(*text: str | None, zone: str = "Europe/Berlin", **origin: str) -> list[datetime | None]:
@@ -95,3 +95,11 @@ def test_the_origins_zone_goes_before_the_projects() -> None:
 def test_declared_types(kind: PropertyType, text: str, expected: object) -> None:
     frame = pl.DataFrame({"text": [text, None]}, schema={"text": pl.String})
     assert frame.select(as_type(pl.col("text"), kind)).to_series().to_list() == [expected, None]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_a_constant_time_is_the_time_of_every_row(rows: int) -> None:
+    frame = pl.DataFrame({"a": [""] * rows}, schema={"a": pl.String})
+    texts, times = mapped_times(frame, Origin(constant="2026-03-10"), "", "UTC")
+    assert texts.to_list() == ["2026-03-10"] * rows
+    assert times.to_list() == [datetime(2026, 3, 10, tzinfo=UTC)] * rows
