@@ -105,11 +105,12 @@ def _key(
 
 
 def refuse_change(database: Database, campaign: str, as_of: date, data_version: str) -> None:
-    """Raises AudienceDelivered when another content of this audience was handed over already."""
+    """Raises AudienceDelivered when another content of this audience was handed over already, and somebody
+    was in it: a delivery to nobody treated nobody."""
     with database.read() as connection:
         delivered = connection.execute(
             sa.select(DELIVERIES.c.data_version, DELIVERIES.c.destination).where(
-                DELIVERIES.c.campaign == campaign, DELIVERIES.c.as_of == as_of
+                DELIVERIES.c.campaign == campaign, DELIVERIES.c.as_of == as_of, DELIVERIES.c.people > 0
             )
         ).all()
     for version, destination in delivered:

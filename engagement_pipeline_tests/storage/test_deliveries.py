@@ -24,3 +24,11 @@ def test_an_audience_is_settled_once_its_delivery_began(tmp_path: Path) -> None:
     deliveries.finish(database, "perks", DAY, "mail")
     assert deliveries.delivered(database, "perks", DAY) == {"mail"}
     database.close()
+
+
+def test_a_delivery_to_nobody_settles_nothing(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'd.db'}")
+    deliveries.begin(database, "perks", DAY, "mail", "v1", 0)
+    deliveries.finish(database, "perks", DAY, "mail")
+    deliveries.refuse_change(database, "perks", DAY, "v2")
+    database.close()
