@@ -70,6 +70,14 @@ def test_lint_says_everything_at_once_and_fails(starter: Path) -> None:
     assert "errors" in lines[-1]
 
 
+def test_line_100_is_no_emoji(starter: Path) -> None:
+    events = starter / "events.yaml"
+    events.write_text(
+        events.read_text().rstrip() + "\n" * (100 - len(events.read_text().splitlines())) + "  x: {}"
+    )
+    assert "events.yaml:100: " in run(app, ["lint", str(starter)]).output
+
+
 def test_lint_passes_with_warnings(starter: Path) -> None:
     score = starter / "scores" / "engagement.yaml"
     score.write_text(score.read_text().replace("weight: 3,", "weight: 0.3,"))

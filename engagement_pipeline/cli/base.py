@@ -26,8 +26,9 @@ app = typer.Typer(
 sources = typer.Typer(help="Work on the sources of a catalog.", no_args_is_help=True)
 app.add_typer(sources, name="source")
 # Plain text: paths and the words of issues are no markup, and a line stays one line when piped.
-out = Console(markup=False, highlight=False, soft_wrap=True)
-err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+# No emoji either: `file.yaml:100: message` holds one.
+out = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+err = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _version(wanted: bool) -> None:

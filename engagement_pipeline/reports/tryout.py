@@ -57,7 +57,7 @@ class Tryout:
     rejected_rows: int = 0
     by_event: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
-    """Events whose id stood before in the file."""
+    """Events whose own id stood before in the file."""
     machine: int = 0
     profiles: int = 0
     identities: int = 0
@@ -181,7 +181,9 @@ def try_file(
         found.whole = found.whole and rows.fields.height == landed.height
         judged = judge_rows(rows, catalog)
         _add(found, judged, shown)
-        seen.append(judged.events["event_id"].hash())
+        # Equal rows without an id of their own are as many events.
+        named = judged.events.filter(pl.col("event_id") != pl.col("content_hash"))
+        seen.append(named["event_id"].hash())
         present |= _present(rows)
         read |= {path for paths in rows.paths.values() for path in paths}
     ids = pl.concat(seen) if seen else pl.Series(dtype=pl.UInt64)

@@ -173,3 +173,12 @@ def test_a_mistake_in_another_definition_stops_no_tryout(shop: Path) -> None:
 def test_a_document_that_is_read_as_lines_gets_a_hint(shop: Path) -> None:
     (shop / "rows.jsonl").write_text(json.dumps(ROWS, indent=2))
     assert "format: json" in run(shop)[1]
+
+
+def test_equal_rows_without_an_id_are_as_many_events(shop: Path) -> None:
+    without = "\n".join(line for line in SOURCE.splitlines() if "event_id" not in line)
+    (shop / "catalog/sources/shop.yaml").write_text(without, "utf-8")
+    row = json.dumps({key: value for key, value in ROWS[1].items() if key != "id"})
+    (shop / "rows.jsonl").write_text(f"{row}\n{row}\n", "utf-8")
+    found = json.loads(run(shop, "--json")[1])
+    assert (found["events"], found["repeated_events"]) == ({"ordered": 2}, 0)
