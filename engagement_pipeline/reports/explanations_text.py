@@ -88,9 +88,10 @@ def _ledger(score: dict[str, Any], rules: pl.DataFrame) -> Table:
     capped = bool((gave["capped_off"] != 0).any())
     losses = {name: words for name, words in _LOSSES.items() if (gave[name] != 0).any()}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=False)
-    table.add_column("rule", overflow="ellipsis", no_wrap=True, max_width=LONGEST, ratio=1)
+    # Where the terminal is narrow, words wrap before any number is cut.
+    table.add_column("rule", overflow="fold", max_width=LONGEST, ratio=1)
     table.add_column("quantity", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, style=FAINT, overflow="ellipsis", max_width=16)
+    table.add_column("", style=FAINT, overflow="fold", max_width=16)
     if capped:
         table.add_column("capped off", justify="right", no_wrap=True)
     if losses:

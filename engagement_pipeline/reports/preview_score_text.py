@@ -165,7 +165,8 @@ def _rules(rules: pl.DataFrame) -> Table | None:
 def movers_table(movers: Sequence[Mover]) -> Table:
     """A line per person: from which score and band to which, and why."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("who moves most", overflow="ellipsis", no_wrap=True, max_width=24)
+    # Whole, for `engagement explain` to take; 36 is the length of a UUID.
+    table.add_column("who moves most", overflow="fold", max_width=36)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("band", no_wrap=True)
     table.add_column("because of", overflow="fold")

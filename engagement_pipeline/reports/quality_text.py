@@ -74,7 +74,9 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, name in enumerate(header):
         style = None if position else "bold"
-        table.add_column(name, justify="right" if position else "left", style=style, no_wrap=True)
+        # Where the terminal is narrow, intervals and names wrap before any number is cut.
+        numbers = not name.endswith(("AUC", "ahead by", "AUC of recency")) and name != ""
+        table.add_column(name, justify="right" if position else "left", style=style, no_wrap=numbers)
     for row in rows:
         table.add_row(*row)
     return table

@@ -23,9 +23,10 @@ _MOST = 6
 def listed(versions: Sequence[Version], *, whole: bool) -> RenderableType:
     """A row per version, oldest first. whole: with every change, for one definition."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("definition", "version"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("published", no_wrap=True)
+    # Where the terminal is narrow, words wrap: neither a digest is cut nor the last column lost.
+    table.add_column("definition", overflow="fold")
+    table.add_column("version", overflow="fold", min_width=12)
+    table.add_column("published", overflow="fold", min_width=10)
     table.add_column("by", overflow="ellipsis", no_wrap=True, max_width=18)
     table.add_column("what changed", overflow="fold")
     last = None
