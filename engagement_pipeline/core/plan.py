@@ -177,7 +177,8 @@ def _counted(rule: EventRule) -> str:
     if rule.streak is not None:
         name += f" {rule.streak} days in a row"
     if rule.inactive_for is not None:
-        name = f"no {name} for {rule.inactive_for} days"
+        none = f"no {name}" if rule.event_names else name.replace("anything", "nothing", 1)
+        name = f"{none} for {rule.inactive_for} days"
     if rule.rate is not None:
         name += f" per {' or '.join(rule.rate.event_names)}"
     return f"{name} value" if rule.per is not None else name

@@ -17,9 +17,9 @@ from engagement_pipeline.core import comparison
 from engagement_pipeline.core.people import as_of as known_on
 from engagement_pipeline.orchestration.drafts import (
     Measured,
-    NothingToPreview,
     Tell,
     Trial,
+    check_day,
     newest_date,
     scratch,
     stored_lake,
@@ -69,8 +69,7 @@ def preview(
     lake = stored_lake(active, settings)
     try:
         day = as_of or newest_date(active, lake)
-        if day < active.project.start_date:
-            raise NothingToPreview(f"{day} is before the project's start, {active.project.start_date}")
+        check_day(active.project, day)
         with scratch(lake) as folder:
             sides = [
                 Trial(catalog, settings, lake, day, folder / side)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.catalog.specs import Catalog, Project
 from engagement_pipeline.core.audiences import decide, plan_campaign
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.measures import Measure, measures_of
@@ -167,6 +167,16 @@ def newest_date(catalog: Catalog, lake: Lake) -> date:
     if newest is None:
         raise NothingToPreview("no day has measures yet: take events in first (engagement run)")
     return date.fromisoformat(newest)
+
+
+def check_day(project: Project, day: date) -> None:
+    """Raises NothingToPreview for a day that the project does not have: nothing is ever measured on it."""
+    if day < project.start_date:
+        raise NothingToPreview(f"{day} is before the project's start, {project.start_date}")
+    if project.end_date is not None and day > project.end_date:
+        raise NothingToPreview(
+            f"{day} is after the project's end, {project.end_date} (end_date, project.yaml)"
+        )
 
 
 def measure_missing(

@@ -201,6 +201,8 @@ class Explained:
         if state == "inactive":
             if self.plan.parts.parts and not self.plan.counting:
                 return "inactive: the person did nothing that any of the scores added up counts"
+            if not self.plan.counting:
+                return "inactive: no rule holds for the person, as far as their facts are known"
             return "inactive: nothing in the window; the points are those of people who do nothing"
         guard = guard_on(self.bench, self.plan, self.as_of)
         if state == "stale":

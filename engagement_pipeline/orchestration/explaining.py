@@ -21,6 +21,7 @@ from engagement_pipeline.orchestration.changing import changed, comparable
 from engagement_pipeline.orchestration.drafts import (
     Tell,
     Trial,
+    check_day,
     measure_missing,
     newest_date,
     scratch,
@@ -79,6 +80,7 @@ def explain(
     chosen = chosen_scores(catalog, score)
     with opened(catalog, settings) as bench:
         day = as_of or newest_date(catalog.model_copy(update={"scores": chosen}), bench.lake)
+        check_day(catalog.project, day)
         with computed(bench, list(chosen), day, tell) as (found, anew):
             who = find_person(found, person, list(chosen), day)
             rows, rules, parts = [], [words.RULES.to_frame()], [words.PARTS.to_frame()]
@@ -117,6 +119,7 @@ def explain_change(
     chosen = chosen_scores(catalog, score)
     with opened(catalog, settings) as bench:
         day = as_of or newest_date(catalog.model_copy(update={"scores": chosen}), bench.lake)
+        check_day(catalog.project, day)
         if since >= day:
             raise NothingToCompare(f"--since {since} must be before {day}, the date that is explained")
         who = find_person(bench, person, list(chosen), day)

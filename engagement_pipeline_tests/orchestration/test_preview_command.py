@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -15,7 +14,6 @@ from engagement_pipeline.cli import app
 from engagement_pipeline_tests.orchestration.drafting import DRAFT, drafted
 from engagement_pipeline_tests.orchestration.drafting import at_hand as at_hand
 from engagement_pipeline_tests.orchestration.scenario import (
-    FIRST,
     LAST,
     PEOPLE,
     PROJECT,
@@ -135,12 +133,12 @@ def test_the_job_shows_the_figures_and_names_nobody(
     assert "is no file and no folder" in next(iter(failures(failed).values()))
 
 
-def test_days_without_measures_are_named(
+def test_days_that_the_project_does_not_have_are_named(
     made: Scenario, tmp_path: Path, at_hand: Callable[[Scenario], None]
 ) -> None:
     at_hand(made)
     result = invoke(app, ["preview", str(drafted(tmp_path, DRAFT)), "--as-of", "2026-05-01"])
     assert result.exit_code == 1
-    assert "daily_measures" in result.output
-    assert FIRST.isoformat() not in result.output
-    assert pl.Series([result.output]).str.contains("materialize").item()
+    assert "2026-05-01 is after the project's end, 2026-04-05" in result.output
+    asked = ["explain", "kunde-ada-71", "--date", "2026-05-01"]
+    assert "2026-05-01 is after the project's end" in invoke(app, asked).output
