@@ -6,10 +6,11 @@ import polars as pl
 import pytest
 
 from engagement_pipeline.core.parts import Part, Parts, given_by
+from engagement_pipeline.core.people import FIRST_EVENT, Fact, as_of, persons
 from engagement_pipeline.core.plan import plan_scores
-from engagement_pipeline.core.points import contributions
+from engagement_pipeline.core.points import contributions, points
 from engagement_pipeline.core.scores import standing
-from engagement_pipeline_tests.core.build import AS_OF, START, ago, catalog, daily, people, score
+from engagement_pipeline_tests.core.build import AS_OF, START, ago, catalog, daily, instants, people, score
 from engagement_pipeline_tests.core.test_people_laws import points_of
 
 
@@ -33,6 +34,26 @@ def test_silence_before_the_project_began_is_not_known() -> None:
 def test_known_for_so_many_days_counts_the_first_and_the_last() -> None:
     rule = {"event": "opened", "weight": -2, "inactive_for": 10}
     assert found([rule], person("a", ago(9)), person("b", ago(8))) == {"a": -20_000}
+
+
+def test_who_has_nothing_but_a_profile_is_silent_from_the_day_on_which_it_was_first_seen() -> None:
+    """Facts count from the project's first day on; being known does not."""
+    profiles = pl.LazyFrame(
+        {
+            "person_id": ["long", "edge", "inside", "inside"],
+            "observed_at": instants(*(f"{ago(age)}T12:00:00" for age in (400, 9, 8, 2))),
+            "plan": ["gold", "gold", "gold", "silver"],
+        }
+    )
+    seen = pl.LazyFrame({"person_id": ["did"], "first_event": [ago(20)]}, schema=FIRST_EVENT)
+    known = as_of(persons({"crm": profiles}, seen, {"plan": Fact(("crm",))}, START, "UTC"), AS_OF)
+    given = catalog(score(rules=[{"event": "opened", "weight": -2, "inactive_for": 10}]))
+    plan = plan_scores(given)["s"]
+    nobody = daily(), known.select("person_id", "first_seen")
+    found = points(contributions(nobody[0], [plan], AS_OF, known=nobody[1])["s"], plan, AS_OF).collect()
+    assert dict(found.select("person_id", "points").iter_rows()) == dict.fromkeys(
+        ("did", "edge", "long"), -20_000
+    )
 
 
 def test_an_unknown_fact_is_no_match() -> None:

@@ -67,6 +67,15 @@ def test_over_nobody_everyone_is_at_the_bottom(method):
     assert scores(scale(method=method, range=[1, 5]), [-3, 0, 4, None], []) == [1.0, 1.0, 1.0, None]
 
 
+def test_where_nine_in_ten_have_the_lowest_points_these_are_the_middle_and_more_is_the_top():
+    idle = [0] * 19
+    how = scale(method="saturating", range=[1, 9])
+    assert scores(how, [-1, 0, 0.0001, 7, None], [*idle, 7]) == [1.0, 5.0, 9.0, 9.0, None]
+    assert scores(how, [0, 7], [7]) == [1.0, 5.0], "as a population of the active has it"
+    # With somebody below there is a way again, and the top is what nine in ten do not exceed.
+    assert scores(how, [-3, 0, 7], [-3, *idle, 7]) == [1.0, 9.0, 9.0]
+
+
 @pytest.mark.parametrize("method", BETWEEN)
 def test_a_domain_whose_ends_meet_or_cross_leaves_the_middle_to_the_points_that_it_names(method):
     from_nothing = scale(method=method, range=[0, 10], domain=[0, None])
