@@ -33,8 +33,6 @@ from engagement_pipeline.storage.settings import Settings, is_remote
 
 INSTANCE = files("engagement_pipeline.orchestration") / "dagster.yaml"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
 Tables = Sequence[str] | None
 
 
@@ -69,7 +67,7 @@ def run_all(
     with Runner(definitions, catalog.project, settings, console) as runner:
         done = runner.run
         done("Land files", "landing")
-        first, last = catalog.project.start_date, checked_day(bench, as_of)
+        first, last = catalog.project.start_date, _landed_day(bench, as_of, runner.problems)
         label = f"Events and measures of {(last - first).days + 1} days"
         earlier = last - timedelta(days=days_before)
         compares = bool(days_before and catalog.alerts) and earlier >= first
@@ -151,9 +149,21 @@ class Runner:
         return not failed
 
 
+def _landed_day(bench: Workbench, as_of: date | None, refused: Sequence[str]) -> date:
+    """As `checked_day`; where files were refused, that is why there is nothing to score."""
+    try:
+        return checked_day(bench, as_of)
+    except NothingToScore as error:
+        if not refused:
+            raise
+        raise NothingToScore("\n".join([*refused, "So there is nothing to score yet."])) from error
+
+
 def checked_day(bench: Workbench, as_of: date | None) -> date:
     """The as-of date asked for, or the last day with events. Raises DateOutside and NothingToScore."""
-    project = bench.catalog.project
+    project, sources = bench.catalog.project, bench.catalog.sources
+    if sources and not any(bench.ledger.landed(name) for name in sources):
+        raise NothingToScore(f"nothing was landed: {_remedy(bench)}")
     if as_of is None:
         return last_day(bench)
     over = yesterday(project, now())
@@ -191,11 +201,13 @@ def last_day(bench: Workbench) -> date:
         day for name in event_sources(bench.catalog) for day in bench.ledger.touched(name) if day <= over
     ]
     if not touched:
-        raise NothingToScore(
-            f"no event of a day that is over was landed: put files below {bench.settings.landing}, where "
-            "the sources' `path` says, and run this again"
-        )
+        raise NothingToScore(f"no event of a day that is over was landed: {_remedy(bench)}")
     return max(touched)
+
+
+def _remedy(bench: Workbench) -> str:
+    where = f"put files below {bench.settings.landing}, where the sources' `path` says"
+    return f"{where}, and run this again; links that lead out of it are not followed"
 
 
 def name_dagster_home(settings: Settings) -> None:

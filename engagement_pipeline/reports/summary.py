@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 from rich.console import RenderableType
 from rich.rule import Rule
+from rich.text import Text
 
 from engagement_pipeline.catalog.specs import Catalog, Score
 from engagement_pipeline.core.audiences import plan_campaign, waterfall
@@ -28,6 +29,9 @@ def summary(catalog: Catalog, lake: Lake, ledger: Ledger, as_of: date) -> Iterat
     day = [as_of.isoformat()]
     yield _title("Events")
     yield terminal.events_by_source(_sources(catalog, lake, ledger))
+    for name, source in catalog.sources.items():
+        if source.path is not None and not ledger.landed(name):
+            yield Text(f"{name}: no file of {source.path} has landed", style="yellow")
     yield terminal.rejected_by_rule(_rejected(catalog, lake))
     if not lake.exists("persons"):
         return

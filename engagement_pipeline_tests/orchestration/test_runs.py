@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from engagement_pipeline.orchestration.runs import (
     run_all,
     scored_tables,
 )
+from engagement_pipeline.reports.summary import summary
 from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PEOPLE, Scenario
 
@@ -85,14 +87,26 @@ def test_dates_that_cannot_be_scored_are_named(project: Scenario, home: Path) ->
         run_all(project.catalog, project.settings, Console(file=io.StringIO()), DAYS[0] - timedelta(days=1))
 
 
-def test_without_files_the_remedy_is_said(project: Scenario, home: Path) -> None:
+@pytest.mark.parametrize("closed", [False, True])
+def test_without_files_the_remedy_is_said(project: Scenario, home: Path, closed: bool) -> None:
+    end = project.catalog.project.end_date if closed else None
     empty = project.catalog.model_copy(
-        update={"project": project.catalog.project.model_copy(update={"end_date": None})}
+        update={"project": project.catalog.project.model_copy(update={"end_date": end})}
     )
     for file in (project.folder / "landing").rglob("*.*"):
         file.unlink()
     with pytest.raises(NothingToScore, match="put files below"):
         run_all(empty, project.settings, Console(file=io.StringIO()))
+
+
+def test_why_the_only_file_was_refused_is_said(project: Scenario, home: Path) -> None:
+    files = sorted((project.folder / "landing").rglob("*.*"))
+    for file in files:
+        file.write_bytes(b"\x1f\x8b cut off")
+    with pytest.raises(NothingToScore) as error:
+        run_all(project.catalog, project.settings, Console(file=io.StringIO()))
+    assert all(file.name in str(error.value) for file in files)
+    assert "put files" not in str(error.value), "they are there"
 
 
 def test_every_project_has_its_own_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,3 +131,10 @@ def test_an_empty_home_is_none(
         Settings.from_env({"ENGAGEMENT_LAKE": str(lake), "ENGAGEMENT_DATABASE_URL": "sqlite://"})
     )
     assert os.environ["DAGSTER_HOME"] == (said or str(tmp_path / "beside" / "dagster"))
+
+
+def test_a_source_of_which_nothing_landed_is_named(project: Scenario) -> None:
+    sources, bench = project.catalog.sources, project.bench
+    blocks = summary(project.catalog, bench.lake, bench.ledger, LAST)
+    _title, _events, *notes = [str(block) for block in islice(blocks, 2 + len(sources))]
+    assert notes == [f"{name}: no file of {source.path} has landed" for name, source in sources.items()]
