@@ -114,12 +114,13 @@ def times_and_numbers_can_be_read(draft: Draft) -> Iterator[Issue]:
             if origin.timezone is not None:
                 yield from unknown_zone(source, origin.timezone, *field.key, "timezone")
             yield from _extracted(source, field)
+            is_date = field.declared(draft, source) == "date"
             for key in ("format", "timezone"):
-                if getattr(origin, key) is not None and not field.is_time:
-                    message = f"{key} is for times; {field.key[-1]} is none"
+                if getattr(origin, key) is not None and not (field.is_time or (is_date and key == "format")):
+                    message = f"{key} is for times{' and dates' * (key == 'format')}; {field.key[-1]} is none"
                     yield source.issue(message, *field.key, key)
-            for form in (origin.format or ()) if field.is_time else ():
-                if wrong := wrong_with(form):
+            for form in (origin.format or ()) if field.is_time or is_date else ():
+                if wrong := wrong_with(form, of_date=is_date):
                     yield source.issue(f"unknown format '{form}': {wrong}", *field.key, "format")
             if origin.decimal is not None and not field.may_be_number:
                 yield source.issue(f"decimal is for numbers; {field.key[-1]} is none", *field.key, "decimal")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from engagement_pipeline.catalog.draft import Declared, Draft
 from engagement_pipeline.catalog.reader import Key
 from engagement_pipeline.catalog.rowpaths import EACH
-from engagement_pipeline.catalog.specs import EventMapping, Mapping, Origin, Rates, Source
+from engagement_pipeline.catalog.specs import EventMapping, Mapping, Origin, PropertyType, Rates, Source
 
 TIMES = ("occurred_at", "observed_at")
 
@@ -32,6 +32,14 @@ class Field:
     def may_be_number(self) -> bool:
         """Whether it may be read as a number: the value, a property or a fact."""
         return self.key[-1] == "value" or (len(self.key) > 2 and self.key[-2] in ("properties", "columns"))
+
+    def declared(self, draft: Draft, source: Declared[Source]) -> PropertyType | None:
+        """The declared type of the property or fact that it fills."""
+        within, name = self.key[-2], str(self.key[-1])
+        if within == "columns" and source.spec is not None:
+            return source.spec.columns.get(name)
+        specs = [event.spec for event in draft.events if event.spec] if within == "properties" else []
+        return next((spec.properties[name] for spec in specs if name in spec.properties), None)
 
 
 def event_mappings(draft: Draft) -> Iterator[tuple[Declared[Source], Key, EventMapping]]:

@@ -20,6 +20,7 @@ CALENDAR = ("days", "weeks")
 _SINCE = re.compile(
     rf"({'|'.join(UNITS)}) since (\d{{4}}-\d{{2}}-\d{{2}})(?:[T ](\d{{2}}:\d{{2}}(?::\d{{2}})?))?"
 )
+_HOUR, _MINUTE = r"%[-_0]?[HkIl]", r"%[-_0]?M"
 _DIRECTIVE = re.compile(r"%(?:[-_0]?[YCyqmbBhdejaAwuUWGgVDxFvHkIlPpMSfRTXrZzsctn+%]|[.]?[369]?f|#z|:{1,3}z)")
 
 
@@ -38,13 +39,14 @@ def since(form: str) -> Since | None:
     return Since(match[1], datetime.fromisoformat(f"{match[2]}T{match[3] or '00:00'}"))
 
 
-def wrong_with(form: str) -> str | None:
-    """Why a format is none, in words; None for a good one."""
-    if form in EPOCHS or form == ISO:
+def wrong_with(form: str, *, of_date: bool = False) -> str | None:
+    """Why a format is none, in words; None for a good one. of_date: of a fact or property of type date, which
+    no number counts up to."""
+    if form == ISO:
         return None
     try:
-        if since(form) is not None:
-            return None
+        if form in EPOCHS or since(form) is not None:
+            return f"a date is written: {ISO}, or a pattern such as '%d.%m.%Y'" if of_date else None
     except ValueError as error:
         return f"{error}"
     left = _DIRECTIVE.sub("", form)
@@ -56,4 +58,6 @@ def wrong_with(form: str) -> str | None:
         return f"write {known}, 'hours since 2018-05-01' or a pattern such as '%d.%m.%Y %H:%M'"
     if not re.search(r"%[-_0]?[YCyGDxFvcs+]", form):
         return "a pattern needs a year"
+    if re.search(_HOUR, form) and not re.search(_MINUTE, form):
+        return "an hour needs its minutes (%M)"
     return None

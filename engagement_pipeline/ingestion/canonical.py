@@ -98,7 +98,7 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
         **{
             name: (
                 _property(name, origin, mapping, catalog),
-                partial(as_type, kind=catalog.properties[name], factor=_factor(origin)),
+                partial(as_type, kind=catalog.properties[name], factor=_factor(origin), forms=origin.format),
             )
             for name, origin in properties.items()
         },

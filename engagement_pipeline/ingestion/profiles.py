@@ -104,7 +104,7 @@ def _mapped(taken: Rows, catalog: Catalog) -> pl.DataFrame:
     )
     rows = rows.with_columns(
         *(
-            as_type(pl.col(TEXT + name), kind, factor(facts[name], FROM)).alias(name)
+            as_type(pl.col(TEXT + name), kind, factor(facts[name], FROM), facts[name].format).alias(name)
             for name, kind in source.columns.items()
         ),
         *(

@@ -5,6 +5,7 @@ Here: expressions over a text column whose blanks are null already. Not here: wh
 """
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 import polars as pl
@@ -110,9 +111,11 @@ def _snake(text: pl.Expr) -> pl.Expr:
     return parted.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
 
 
-def as_type(text: pl.Expr, kind: PropertyType, factor: pl.Expr | None = None) -> pl.Expr:
+def as_type(
+    text: pl.Expr, kind: PropertyType, factor: pl.Expr | None = None, forms: Sequence[str] | None = None
+) -> pl.Expr:
     """Text as a declared property's type. A whole number may be written `3.0`; a date may carry a time.
-    Numbers are multiplied by `factor`."""
+    Numbers are multiplied by `factor`, dates written in the first of `forms` that fits, else ISO 8601."""
     if kind == "text":
         return text
     if kind == "boolean":
@@ -120,13 +123,19 @@ def as_type(text: pl.Expr, kind: PropertyType, factor: pl.Expr | None = None) ->
     if kind == "number":
         return as_number(text, factor)
     if kind == "date":
-        return text.str.extract(ISO_DAY).str.to_date(DAY, strict=False)
+        return pl.coalesce(_date(text, form) for form in forms or [ISO])
     number = as_number(text, factor)
     # Beyond 2^53 a float no longer knows its last digits: only `3.0`, never `9007199254740993.0`.
     whole = pl.when((number.floor() == number) & (number.abs() < 2**53)).then(number)
     if factor is not None:
         return whole.cast(pl.Int64, strict=False)
     return pl.coalesce(text.cast(pl.Int64, strict=False), whole.cast(pl.Int64, strict=False))
+
+
+def _date(text: pl.Expr, form: str) -> pl.Expr:
+    if form == ISO:
+        return text.str.extract(ISO_DAY).str.to_date(DAY, strict=False)
+    return text.str.to_date(form, strict=False)
 
 
 def as_number(text: pl.Expr, factor: pl.Expr | None = None) -> pl.Expr:

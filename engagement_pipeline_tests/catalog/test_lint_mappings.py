@@ -54,7 +54,7 @@ def with_line(text: str, line: str) -> str:
          "name the list that has the elements")),
         ("explode: each.list", "explode: 'each.list' begins with each, which only its elements are"),
         ("session_id: {path: s, timezone: Europe/Berlin}", "timezone is for times; session_id is none"),
-        ("session_id: {path: s, format: epoch_s}", "format is for times; session_id is none"),
+        ("session_id: {path: s, format: epoch_s}", "format is for times and dates; session_id is none"),
         ("session_id: {path: s, multiply: 2}", "multiply is for numbers; session_id is none"),
         ("value: {path: s, multiply: {path: c, factors: {USD: 0}}}", "multiply: the factor of 'USD' is 0"),
         ("value: {path: s, multiply: {path: c, factors: {}}}", ("multiply: factors has none; "
@@ -85,6 +85,7 @@ def test_unknown_events(tmp_path: Path, text: str, at: int) -> None:
         ("{path: ts, format: epoch}", f"unknown format 'epoch': {FORMATS}'%d.%m.%Y %H:%M'"),
         ("{path: ts, format: '%d.%m.%Y %K'}", "unknown format '%d.%m.%Y %K': '%K' is no part of a time"),
         ("{path: ts, format: '%H:%M'}", "unknown format '%H:%M': a pattern needs a year"),
+        ("{path: ts, format: '%Y%m%d%H'}", "unknown format '%Y%m%d%H': an hour needs its minutes (%M)"),
         ("{path: ts, format: hours since 2018-13-01}", ("unknown format 'hours since 2018-13-01': "
          "month must be in 1..12")),
         ("{path: ts, timezone: Europe/Berln}", ("unknown time zone 'Europe/Berln'; "
@@ -187,3 +188,18 @@ def test_a_plan_adds_no_property_to_an_event_that_the_project_declares(tmp_path:
     assert said(catalog(tmp_path, {"sources/web.yaml": text})) == [
         "sources/web.yaml:11: events.yaml has 'email_opened' already, without link; declare them there"
     ]
+
+
+@pytest.mark.parametrize(
+    ("form", "wrong"),
+    [
+        ("'%Y%m%d'", None),
+        ("[iso, '%d.%m.%Y']", None),
+        ("epoch_s", "unknown format 'epoch_s': a date is written: iso, or a pattern such as '%d.%m.%Y'"),
+        ("'%m%d'", "unknown format '%m%d': a pattern needs a year"),
+    ],
+)
+def test_a_fact_that_is_a_date_has_a_format(tmp_path: Path, form: str, wrong: str | None) -> None:
+    mapping = f"profiles:\n  person_id: user\n  columns: {{joined: {{path: a, format: {form}}}}}\n"
+    found = lint(tmp_path, f"{HEAD}{mapping}columns: {{joined: date}}\n")
+    assert [each for each in found if "format" in each] == ([f"7: {wrong}"] if wrong else [])

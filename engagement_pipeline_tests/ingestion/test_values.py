@@ -103,3 +103,17 @@ def test_a_constant_time_is_the_time_of_every_row(rows: int) -> None:
     texts, times = mapped_times(frame, Origin(constant="2026-03-10"), "", "UTC")
     assert texts.to_list() == ["2026-03-10"] * rows
     assert times.to_list() == [datetime(2026, 3, 10, tzinfo=UTC)] * rows
+
+
+@pytest.mark.parametrize(
+    ("forms", "text", "expected"),
+    [
+        (["%Y%m%d"], "20170212", date(2017, 2, 12)),
+        (["%d.%m.%Y %H:%M"], "12.02.2017 23:59", date(2017, 2, 12)),
+        (["%Y%m%d", "iso"], "2017-02-12T23:00:00Z", date(2017, 2, 12)),
+        (["%Y%m%d"], "2017-02-12", None),
+    ],
+)
+def test_dates_in_a_declared_format(forms: list[str], text: str, expected: date | None) -> None:
+    read = pl.DataFrame({"text": [text]}).select(as_type(pl.col("text"), "date", forms=forms))
+    assert read.to_series().to_list() == [expected]

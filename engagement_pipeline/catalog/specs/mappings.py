@@ -118,7 +118,8 @@ class Origin(Spec):
     other one, by blanks or by apostrophes, and signs of currencies do not count."""
     format: Formats | None = None
     """For times: `epoch_s`, `epoch_ms`, `epoch_us`, `epoch_ns`, `hours since 2018-05-01` (or days, minutes,
-    seconds), a strptime pattern or `iso`, or several to try in turn; ISO 8601 without one."""
+    seconds), a strptime pattern or `iso`, or several to try in turn; ISO 8601 without one. For facts and
+    properties of type date, patterns and `iso`."""
     timezone: str | None = None
     """For times without an offset: the zone they are in; the project's without one."""
 
