@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -48,6 +49,10 @@ def test_the_guide_shows_what_the_commands_say(
             assert example[2] == text
     if UPDATE:
         GUIDE.write_text(guide, encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", guide, re.DOTALL)), names)
+    assert names["old"].scores["band"].drop_nulls().to_list() == ["warm"] * 4
+    assert names["history"]["version"].to_list() == [1, 2]
 
 
 def _at(guide: str, place: int, block: str) -> str:

@@ -35,9 +35,10 @@ def test_the_guide_shows_what_the_commands_say(
         GUIDE.write_text(guide, encoding="utf-8")
 
 
-def test_the_python_of_the_guide_runs(made: Scenario) -> None:
+def test_the_python_of_the_guide_runs(made: Scenario, at_hand: Callable[[Scenario], None]) -> None:
+    at_hand(made)
     source = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
-    names: dict[str, Any] = {"catalog": made.catalog, "settings": made.settings}
+    names: dict[str, Any] = {}
     exec("\n".join(source), names)
     assert names["why"].rules["points"].sum() == names["why"].scores["points"][0]
     assert names["moved"].changes.height == 2
