@@ -86,7 +86,7 @@ def replay(
         typer.Option(metavar="A..B", help="Only what concerns these event days, as 2026-03-01..2026-03-31."),
     ] = None,
 ) -> None:
-    """Judge landed rows anew, after a mapping or the plan was mended, and make the days that change."""
+    """Judge landed rows anew, after a mapping or the plan was mended, and make their days anew."""
     from engagement_pipeline.orchestration.replay import replay_source
     from engagement_pipeline.storage.settings import Settings
 
