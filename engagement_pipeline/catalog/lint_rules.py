@@ -48,6 +48,8 @@ def weights_are_allowed(draft: Draft) -> Iterator[Issue]:
             elif rule.weight > 0 and not ADVISED[0] <= rule.weight <= ADVISED[1]:
                 message = f"weight {rule.weight:g} is outside the usual {ADVISED[0]} to {ADVISED[1]}"
                 yield score.issue(message, *at, level="warning")
+            elif rule.weight == 0:
+                yield score.issue("weight 0 gives nobody anything", *at, level="warning")
         earns = rule.weight > 0 and rule.inactive_for is None
         for name in (*rule.event_names, *rule.implying) if earns else ():
             if (event := plan.get(name)) and not event.chosen:
@@ -62,7 +64,7 @@ def channels_hold_something(draft: Draft) -> Iterator[Issue]:
     plan = _plan(draft)
     for score, index, rule in _rules(draft):
         broken = len(plan) < len(draft.events) or not draft.events_known
-        if rule.event_names or broken or _counted(rule, plan):
+        if rule.event_names or broken or _rows_say_channels(draft) or _counted(rule, plan):
             continue
         where = " or ".join(rule.channels)
         message = f"the plan has no event on {where} that a person chooses to do, so nothing is counted"
@@ -145,10 +147,26 @@ def rule_conditions_hold(draft: Draft) -> Iterator[Issue]:
         if rule.where is None or len(events) < len(named):
             continue
         at = ("rules", index, "where")
-        on = [event for event in plan.values() if event.channel in rule.channels]
+        anywhere = _rows_say_channels(draft)
+        on = [event for event in plan.values() if anywhere or event.channel in rule.channels]
         columns = columns_of_events(events.values() if named else on)
+        if elsewhere := _of_other_events(rule.where, columns, plan):
+            yield score.issue(elsewhere, *at)
+            continue
         yield from condition_issues(score, rule.where, columns, at)
         yield from _always_null(score, rule.where, columns, events, at)
+
+
+def _of_other_events(where: str, columns: dict[str, PropertyType], plan: Mapping[str, Event]) -> str | None:
+    """That the condition names a property which only events have that the rule does not count."""
+    try:
+        parse(where, columns)
+    except ExpressionError as error:
+        having = [name for name, event in plan.items() if error.unknown in event.properties]
+        if having:
+            said = f"where: no event that the rule counts has the property '{error.unknown}'"
+            return f"{said}; of the plan, {' and '.join(having)} {'has' if len(having) == 1 else 'have'} it"
+    return None
 
 
 def _always_null(
@@ -166,6 +184,14 @@ def _always_null(
         for column in sorted(named - event.properties.keys() - CANONICAL.keys()):
             message = f"'{name}' declares no property '{column}', so there it is always null"
             yield score.issue(message, *at, level="warning")
+
+
+def _rows_say_channels(draft: Draft) -> bool:
+    """Whether a source says where its events happened, so that any of the plan may lie on any channel."""
+    sources = [source.spec for source in draft.sources]
+    return any(
+        source is None or any(mapping.channel is not None for mapping in source.events) for source in sources
+    )
 
 
 def _plan(draft: Draft) -> dict[str, Event]:

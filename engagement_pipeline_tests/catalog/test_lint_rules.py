@@ -29,8 +29,14 @@ COUNTS_NO_MESSAGE = (
         ),
         (
             '{channel: email, where: "items > 1", weight: 3}',
-            ["where: unknown column 'items'; if it is text, put it in single quotes: 'items'"],
+            [
+                (
+                    "where: no event that the rule counts has the property 'items'; "
+                    "of the plan, order_completed has it"
+                )
+            ],
         ),
+        ("{event: email_opened, weight: 0}", ["warning: weight 0 gives nobody anything"]),
         (
             "{event: email_opened, count: messages, implied_by: order_complete, weight: 3}",
             ["unknown event 'order_complete'; did you mean 'order_completed'?"],
@@ -78,6 +84,11 @@ COUNTS_NO_MESSAGE = (
 )
 def test_a_rule_on_events_is_judged(tmp_path: Path, rule: str, messages: list[str]) -> None:
     assert planted(tmp_path, FILE, OPENED, rule) == [f"{FILE}:6: {message}" for message in messages]
+
+
+def test_where_rows_say_their_channel_any_may_hold_something(tmp_path: Path) -> None:
+    score = EMAIL.replace(OPENED, "{channel: sms, weight: 3}")
+    assert said(catalog(tmp_path, {"sources/web.yaml": WEB + "  channel: via\n", FILE: score})) == []
 
 
 @pytest.mark.parametrize(("message_id", "told"), [("", [COUNTS_NO_MESSAGE]), ("  message_id: mail\n", [])])
