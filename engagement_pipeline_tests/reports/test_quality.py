@@ -12,6 +12,8 @@ from rich.console import Console
 from engagement_pipeline.catalog.specs import Outcome, Score
 from engagement_pipeline.core.quality import Quality, quality, untold
 from engagement_pipeline.core.quality_frames import DECILES, PROPOSALS, QUALITY
+from engagement_pipeline.reports.preview import Mover, Reason
+from engagement_pipeline.reports.preview_score_text import movers_table
 from engagement_pipeline.reports.proposals import compared, rows, snippet
 from engagement_pipeline.reports.quality import calibration, dates, in_words, models, verdict
 from engagement_pipeline.reports.quality_plot import quality_png
@@ -67,6 +69,20 @@ def test_the_terminal_fits_a_hundred_columns(found: Quality) -> None:
     assert "likeliest" in text and "least likely" in text
     assert "…" not in text
     assert "as many outcomes were expected" in text.replace("\n", " ")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_narrow_terminal_cuts_nothing(found: Quality, width: int) -> None:
+    text = shown(quality_block(outcome(), "s", found.figures, found.deciles), width=width)
+    assert "…" not in text
+    who = "7085f1da461144378c92631abc210958"
+    moved = Mover(
+        who, 1, 10, "low", "high", (Reason("offer_completed where reward between 3 and 10", 0, 65.99),)
+    )
+    listed = shown(movers_table([moved]), width=width)
+    assert "…" not in listed
+    rows = [line.split("   ")[0].strip() for line in listed.splitlines()[3:]]
+    assert "".join(rows).startswith(who), "explain takes it"
 
 
 def test_verdicts_stand_in_a_line_each(found: Quality) -> None:
