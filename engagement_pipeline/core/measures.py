@@ -60,8 +60,10 @@ def measure_of(rule: EventRule, catalog: Catalog) -> Measure:
     events, channels = tuple(sorted({*rule.event_names, *rule.implying})), rule.channels
     where = None if rule.where is None else parse(rule.where, rule_columns(catalog, rule))
     kind: Kind = "value" if rule.per is not None else "messages" if rule.count == "messages" else "count"
-    without = () if events else unchosen(catalog, channels)
-    said = {"without": without, "floor": rule.floor, "ceiling": rule.ceiling, "unit": rule.unit}
+    without = () if events else unchosen(catalog)
+    # What lies on other channels tells no measure apart: an event added there recomputes nothing here.
+    near = tuple(name for name in without if _may_lie_on(channels, name, catalog))
+    said = {"without": near, "floor": rule.floor, "ceiling": rule.ceiling, "unit": rule.unit}
     more = {name: value for name, value in said.items() if value not in (None, ())}
     content = json.dumps(
         [events, channels, where and where.sql, kind, rule.machine, *([more] if more else [])]
@@ -88,17 +90,16 @@ def exposures_of(rate: Rate, rule: EventRule, catalog: Catalog) -> Measure:
     return measure_of(exposures, catalog)
 
 
-def unchosen(catalog: Catalog, channels: Collection[str]) -> tuple[str, ...]:
-    """Events of the plan that happen to a person (sends, deliveries, impressions) and may lie on one of these
-    channels; sorted. One that is added for another channel changes no measure of these."""
+def unchosen(catalog: Catalog) -> tuple[str, ...]:
+    """Events of the plan that happen to a person: sends, deliveries, impressions; sorted."""
+    return tuple(sorted(name for name, event in catalog.events.items() if not event.chosen))
+
+
+def _may_lie_on(channels: Collection[str], event: str, catalog: Catalog) -> bool:
     mappings = (mapping for source in catalog.sources.values() for mapping in source.events)
-    anywhere = any(mapping.channel is not None for mapping in mappings)  # rows say where they happened
-    return tuple(
-        sorted(
-            name
-            for name, event in catalog.events.items()
-            if not event.chosen and (anywhere or event.channel in channels)
-        )
+    return catalog.events[event].channel in channels or any(
+        mapping.channel is not None
+        for mapping in mappings  # rows say where they happened
     )
 
 

@@ -138,4 +138,10 @@ def test_where_rows_say_on_which_channel_they_happened_every_send_is_left_out():
         ("a", AS_OF): 1
     }
     (planned,) = (each for each in measures_of(with_more("push")).values() if each.id != ACTIVITY.id)
-    assert planned.without == ("sent",)
+    assert planned.id != whole.id
+
+
+def test_a_send_that_the_plan_moves_elsewhere_is_left_out_on_the_days_before_too():
+    (moved,) = (each for each in measures_of(with_more("push")).values() if each.id != ACTIVITY.id)
+    given = events({"event": "added", "channel": "email"}, {"event": "viewed", "channel": "email"})
+    assert quantities(given, moved) == {("a", AS_OF): 1}
