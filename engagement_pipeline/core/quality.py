@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from engagement_pipeline.core.outcomes import MODELS, RECENCY, SCORE
+from engagement_pipeline.core.outcomes import COUNT, MODELS, RECENCY, RFM, SCORE
 from engagement_pipeline.core.quality_frames import DECILES, QUALITY
 from engagement_pipeline.core.ranking import Floats, interval
 from engagement_pipeline.core.readings import FEWEST, Readings
@@ -22,6 +22,9 @@ AUC, KS, LIFT, LEAD = "auc", "ks", "top_decile_lift", "lead"
 CALIBRATION, RATIO, BEATS = "calibration_error", "expected_over_observed", "beats_recency"
 COUNTS = ("people", "outcomes", "rate")
 METRICS = (*COUNTS, AUC, KS, LIFT, LEAD, CALIBRATION, RATIO, BEATS)
+
+OTHERS = {COUNT: "the event count", RFM: "RFM"}
+"""Baselines beside recency, in words."""
 
 Row = dict[str, object]
 
@@ -126,10 +129,19 @@ def _judge(judged: pl.DataFrame, read: Readings) -> Verdict:
     if judged[SCORE].n_unique() == 1:
         return Verdict(False, f"does not beat recency: everyone has the same score ({compared})")
     if low > 0:
-        return Verdict(True, f"beats recency: {ahead}")
+        return Verdict(True, f"beats recency: {ahead}{_as_good(read, float(mine[0]), list(every))}")
     top = _summary(mine)[2]
     wrong = " and points the wrong way" if top is not None and top < 0.5 else ""
     return Verdict(False, f"does not beat recency{wrong}: {ahead}")
+
+
+def _as_good(read: Readings, mine: float, places: Sequence[int]) -> str:
+    """What takes the shine off beating recency."""
+    found = {name: float(read.auc(model, places)[0]) for model, name in OTHERS.items()}
+    others = [f"{name} foretells it as well (AUC {auc:.3f})" for name, auc in found.items() if auc >= mine]
+    if read.auc(RECENCY, places)[0] == 0.5:
+        others.insert(0, "recency tells nobody apart here")
+    return "".join(f"; {each}" for each in others)
 
 
 def _summary(by_draw: Floats) -> tuple[float | None, float | None, float | None]:

@@ -94,6 +94,17 @@ def test_one_that_is_as_good_is_not_proven_to_be_better() -> None:
     assert value(same, "days_since_last_event", LEAD) == (0.0, 0.0, 0.0)
 
 
+def test_beating_recency_is_no_feat_where_another_baseline_does_as_well_or_recency_tells_nothing() -> None:
+    known = people(score=0.9, recency=0.3)
+    plain = quality(known, "s", "o").verdict.words
+    assert ";" not in plain
+    counted = quality(known.with_columns(event_count=pl.col("score")), "s", "o").verdict.words
+    assert counted.startswith("beats recency: AUC 0.")
+    assert "; the event count foretells it as well (AUC 0." in counted
+    alike = quality(known.with_columns(days_since_last_event=pl.lit(-30.0)), "s", "o").verdict.words
+    assert alike.endswith("; recency tells nobody apart here")
+
+
 def test_a_score_that_points_the_wrong_way_is_told_so() -> None:
     found = quality(people(score=-0.9), "s", "o")
     assert found.verdict.words.startswith("does not beat recency and points the wrong way")
