@@ -19,6 +19,7 @@ from engagement_pipeline.orchestration.partitions import contiguous
 from engagement_pipeline.orchestration.pending import due_days_of, resting_on
 from engagement_pipeline.orchestration.runs import Runner
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.reports.terminal import count
 from engagement_pipeline.storage.settings import Settings
 
 
@@ -61,7 +62,7 @@ def replay_source(
             runner.run(
                 label, "event_days", last, first, only=[*made, "daily_measures", *people_inputs(catalog)]
             )
-    console.print(f"rejected rows: {before} before, {_rejected(bench, source)} now")
+    console.print(f"rejected rows: {count(before)} before, {count(_rejected(bench, source))} now")
     console.print(f"event days made anew: {in_words(days)}")
     console.print(restated_words(bench, days))
     return runner.problems
