@@ -130,3 +130,19 @@ DESCRIPTIONS = {
     "why": "That rule's points on both dates, in words.",
 }
 """By column; declared properties and profile facts speak for themselves."""
+_JUDGED = {"score": "The score that is judged.", "value": "The figure."}
+OF_TABLES = {
+    "score_changes": {
+        "score_before": "Score on the date compared with, in ten-thousandths.",
+        "score_after": "Score on the as-of date, in ten-thousandths.",
+    },
+    "score_quality": _JUDGED,
+    "score_deciles": _JUDGED,
+    "weight_proposal": {**_JUDGED, "rule": "The rule whose weight it is."},
+}
+"""By kind of table, where a column means something else there."""
+
+
+def described(table: str, column: str) -> str | None:
+    """What a column of a table means; None where it speaks for itself."""
+    return OF_TABLES.get(table.partition("/")[0], {}).get(column, DESCRIPTIONS.get(column))

@@ -5,11 +5,10 @@ ever) and no raw identifier gets in. Not here: the tables and pictures themselve
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from engagement_pipeline.catalog.specs import (
     Alert,
@@ -23,10 +22,11 @@ from engagement_pipeline.catalog.specs import (
 from engagement_pipeline.catalog.specs import Mapping as RowMapping
 from engagement_pipeline.catalog.specs.mappings import Held, Only
 from engagement_pipeline.contracts.rules import ContractBroken, TooManyRejected, masked
-from engagement_pipeline.core.descriptions import DESCRIPTIONS
+from engagement_pipeline.core.descriptions import described
 from engagement_pipeline.core.points import PointsDisagree, PointsOverflow
 from engagement_pipeline.reports import rules
 from engagement_pipeline.reports.scales import in_words
+from engagement_pipeline.storage.tables import TableSpec
 
 MARKDOWN_LIMIT = 8_000
 PICTURE_LIMIT = 30_000
@@ -64,10 +64,10 @@ def refusal(broken: ContractBroken | TooManyRejected | PointsOverflow | PointsDi
     return str(broken).replace(repr(broken.person), repr(masked("person_id", broken.person)))
 
 
-def column_schema(schema: Mapping[str, pl.DataType]) -> dg.TableSchema:
+def column_schema(table: TableSpec) -> dg.TableSchema:
     """The stored columns, for the asset's overview."""
     return dg.TableSchema(
-        [dg.TableColumn(name, str(kind), DESCRIPTIONS.get(name)) for name, kind in schema.items()]
+        [dg.TableColumn(name, str(kind), described(table.name, name)) for name, kind in table.schema.items()]
     )
 
 

@@ -196,7 +196,7 @@ def _spec(source: Source, bench: Workbench, table: str, description: str) -> dg.
             **source_definition(source),
             "dagster/table_name": table,
             "dagster/uri": bench.uri(table),
-            "dagster/column_schema": column_schema(bench.table(table).schema),
+            "dagster/column_schema": column_schema(bench.table(table)),
         },
     )
 

@@ -65,7 +65,7 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
         metadata={
             "dagster/table_name": MEASURES,
             "dagster/uri": bench.uri(MEASURES),
-            "dagster/column_schema": column_schema(bench.table(MEASURES).schema),
+            "dagster/column_schema": column_schema(bench.table(MEASURES)),
             "measures": markdown(measure_table(measures)),
         },
     )

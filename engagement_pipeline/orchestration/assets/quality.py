@@ -144,6 +144,6 @@ def _spec(kind: str, table: str, score: Score, bench: Workbench) -> dg.AssetSpec
         metadata={
             "dagster/table_name": table,
             "dagster/uri": bench.uri(table),
-            "dagster/column_schema": column_schema(bench.table(table).schema),
+            "dagster/column_schema": column_schema(bench.table(table)),
         },
     )

@@ -166,7 +166,7 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         backfill_policy=in_ranges() if asset.partitions else None,
         metadata={
             **asset.definition,
-            "dagster/column_schema": column_schema(bench.table(asset.table).schema),
+            "dagster/column_schema": column_schema(bench.table(asset.table)),
             "dagster/table_name": asset.table,
             "dagster/uri": bench.uri(asset.table),
         },
