@@ -12,7 +12,7 @@ import dagster as dg
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.clock import now
 from engagement_pipeline.orchestration.erasure import Receipt, erase_requested, known_as, traces
-from engagement_pipeline.orchestration.runs import name_dagster_home
+from engagement_pipeline.orchestration.runner import name_dagster_home
 from engagement_pipeline.orchestration.upkeep import dagster_traces
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.erasures import ask

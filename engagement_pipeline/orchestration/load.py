@@ -23,7 +23,7 @@ from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.pending import due_event_days
 from engagement_pipeline.orchestration.replay import NoSuchSource
-from engagement_pipeline.orchestration.runs import Runner
+from engagement_pipeline.orchestration.runner import Runner
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.database import DatabaseDown
 from engagement_pipeline.storage.ledger import Tally

@@ -12,7 +12,7 @@ from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.assets.quality import DECILES_OF, QUALITY_OF
 from engagement_pipeline.orchestration.build import build_definitions
-from engagement_pipeline.orchestration.runs import Runner
+from engagement_pipeline.orchestration.runner import Runner
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.quality_text import quality_block, verdict_lines
 from engagement_pipeline.storage.settings import Settings

@@ -17,7 +17,8 @@ from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.partitions import contiguous
 from engagement_pipeline.orchestration.pending import due_days_of, resting_on
-from engagement_pipeline.orchestration.runs import Runner
+from engagement_pipeline.orchestration.runner import Runner
+from engagement_pipeline.orchestration.runs import scored_dates
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.terminal import count
 from engagement_pipeline.storage.settings import Settings
@@ -72,7 +73,7 @@ def restate(catalog: Catalog, settings: Settings, console: Console, dates: tuple
     """Computes points, scores and segments anew for every as-of date of the span that was ever scored; what
     was delivered stays. Gives what failed, in words. Raises NothingToRestate."""
     bench = Workbench(catalog, settings)
-    scored = [day for day in _scored(bench) if dates[0] <= day <= dates[1]]
+    scored = [day for day in scored_dates(bench) if dates[0] <= day <= dates[1]]
     if not scored:
         raise NothingToRestate(
             f"no date from {dates[0]} to {dates[1]} was ever scored; `engagement run --as-of` scores one"
@@ -103,11 +104,6 @@ def in_words(days: Sequence[date]) -> str:
     spans = [str(first) if first == last else f"{first} to {last}" for first, last in contiguous(days)]
     more = f" and {len(spans) - 5} more spans" if len(spans) > 5 else ""
     return (", ".join(spans[:5]) or "none") + more
-
-
-def _scored(bench: Workbench) -> list[date]:
-    found = {day for name in bench.plans for day in bench.lake.partitions(f"points/{name}")}
-    return [date.fromisoformat(day) for day in sorted(found)]
 
 
 def _rejected(bench: Workbench, source: str) -> int:

@@ -1,39 +1,27 @@
-"""The whole graph for one as-of date, from the command line, by Dagster: what `engagement run` does.
+"""The whole graph for one as-of date, from the command line: what `engagement run` does.
 
-Here: the order of the jobs, progress, and errors in words. Not here: what the jobs do (`assets`), and the
-data of the demo (`demo`).
+Here: the order of the jobs, and which date. Not here: running one (`runner`), what the jobs do (`assets`) and
+the demo's data (`demo`).
 """
 
-import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from datetime import date, timedelta
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
-import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from engagement_pipeline.catalog.specs import Catalog, Project
+from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.assets.health import HEALTH
 from engagement_pipeline.orchestration.assets.measures import only_as_of
 from engagement_pipeline.orchestration.assets.people import people_inputs
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.judging import parts_of
-from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.measured import event_sources
+from engagement_pipeline.orchestration.runner import Runner
 from engagement_pipeline.orchestration.standing import frozen, lacks_reference
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.summary import summary
-from engagement_pipeline.storage.settings import Settings, is_remote
-
-INSTANCE = files("engagement_pipeline.orchestration") / "dagster.yaml"
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-Tables = Sequence[str] | None
+from engagement_pipeline.storage.settings import Settings
 
 
 class DateOutside(Exception):  # noqa: N818  the words are what the reader sees
@@ -58,8 +46,9 @@ def run_all(
     `as_of`: by default the project's last day, or the last day with events. References stay as they are;
     one is fitted where a score has none for its present rules, all of them with `refit`.
     `days_before`: the scores that alerts watch are also made for so many days before, to compare with, on a
-    project that has no earlier dates. What fails does not
-    stop what does not depend on it. Gives what failed or was refused, in words; raises NothingToScore and
+    project that has no earlier dates. Before a date that is scored already nobody is decided on or told of:
+    who asks for last month's scores means no second booklet. What fails does not stop what does not depend on
+    it. Gives what failed or was refused, in words; raises NothingToScore and
     DateOutside.
     """
     bench = Workbench(catalog, settings)
@@ -86,67 +75,19 @@ def run_all(
             done(f"Scores and segments as of {last}", "refit", last, only=scored_tables(bench, last, refit))
         else:
             done("Health of the sources", "daily", only=[HEALTH])
-        if catalog.campaigns:
-            done(f"Audiences as of {last}", "campaigns", last)
-        if catalog.alerts:
-            done(f"Alerts as of {last}", "alerts", last)
+        if (newest := max(scored_dates(bench), default=last)) > last:
+            console.print(
+                f"{newest} is scored already, so as of {last} no audience is decided and nobody is told of. "
+                "Where that is meant, materialize the date's audiences or alerts in Dagster."
+            )
+        else:
+            if catalog.campaigns:
+                done(f"Audiences as of {last}", "campaigns", last)
+            if catalog.alerts:
+                done(f"Alerts as of {last}", "alerts", last)
     for block in summary(catalog, bench.lake, bench.ledger, last):
         console.print(block)
     return runner.problems
-
-
-class Runner:
-    """Runs jobs one after the other on the persistent instance, with a bar for each; a context manager."""
-
-    def __init__(
-        self, definitions: dg.Definitions, project: Project, settings: Settings, console: Console
-    ) -> None:
-        self._definitions, self._project, self._console = definitions, project, console
-        self._settings = settings
-        self.problems: list[str] = []
-        """What failed, in words."""
-
-    def __enter__(self) -> "Runner":
-        name_dagster_home(self._settings)
-        self._open = ExitStack()
-        self.progress = self._open.enter_context(_progress(self._console))
-        self.instance = self._open.enter_context(dg.DagsterInstance.get())
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._open.close()
-
-    def run(
-        self,
-        label: str,
-        job: str,
-        day: date | None = None,
-        since: date | None = None,
-        only: Tables = None,
-        ops: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Runs a job, for a day or the days since another, for all its tables' assets or `only` some, with
-        its steps' configuration. Whether it succeeded; if not, `problems` say why."""
-        keys = None if only is None else [asset_key(self._project, table) for table in only]
-        return self.run_assets(label, job, day, since, keys, ops)
-
-    def run_assets(
-        self,
-        label: str | None,
-        job: str,
-        day: date | None = None,
-        since: date | None = None,
-        only: Sequence[dg.AssetKey] | None = None,
-        ops: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> bool:
-        """As `run`, for assets by their keys; tagged; without a bar of its own where it has no label."""
-        config = {**QUIET, **({"ops": ops} if ops else {})}
-        progress = self.progress if label else Progress(disable=True)
-        run = (self._definitions, self.instance, progress, label or "", job, day, since, only, config, tags)
-        failed = _run(*run)
-        self.problems += failed
-        return not failed
 
 
 def _landed_day(bench: Workbench, as_of: date | None, refused: Sequence[str]) -> date:
@@ -192,6 +133,12 @@ def scored_tables(bench: Workbench, as_of: date, refit: bool) -> list[str]:
     ]
 
 
+def scored_dates(bench: Workbench) -> list[date]:
+    """Every as-of date of which any score has points, ascending."""
+    found = {day for name in bench.plans for day in bench.lake.partitions(f"points/{name}")}
+    return [date.fromisoformat(day) for day in sorted(found)]
+
+
 def last_day(bench: Workbench) -> date:
     """The last day of a closed project; else the last day that is over and that landed files touch."""
     if bench.catalog.project.end_date is not None:
@@ -208,93 +155,3 @@ def last_day(bench: Workbench) -> date:
 def _remedy(bench: Workbench) -> str:
     where = f"put files below {bench.settings.landing}, where the sources' `path` says"
     return f"{where}, and run this again; links that lead out of it are not followed"
-
-
-def name_dagster_home(settings: Settings) -> None:
-    """Says in the environment where Dagster's history lies, unless it does; an empty name says nothing."""
-    if not os.environ.get("DAGSTER_HOME"):
-        os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
-
-
-def dagster_home(settings: Settings) -> Path:
-    """A persistent instance beside the lake, so that the runs show in the UI afterwards, and those of one
-    project never among those of another."""
-    beside = Path(".engagement/lake") if is_remote(settings.lake) else Path(settings.lake)
-    home = beside.absolute().with_name("dagster")
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_bytes(INSTANCE.read_bytes())
-    return home
-
-
-def _run(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    progress: Progress,
-    label: str,
-    name: str,
-    day: date | None,
-    since: date | None,
-    only: Sequence[dg.AssetKey] | None,
-    config: Mapping[str, Any],
-    more_tags: Mapping[str, str] | None = None,
-) -> list[str]:
-    """One run of a job, for a day or the days since another, a tick of its bar for every step that is done.
-    Gives what failed, in words."""
-    job = definitions.resolve_job_def(name)
-    if only is not None:
-        job = job.get_subset(asset_selection=set(only))
-    task = progress.add_task(label, total=len(job.nodes))
-
-    @dg.success_hook
-    def advance(context: dg.HookContext) -> None:
-        progress.advance(task)
-
-    tags = dict(more_tags or {})
-    if since is not None and day is not None:
-        tags |= {
-            ASSET_PARTITION_RANGE_START_TAG: since.isoformat(),
-            ASSET_PARTITION_RANGE_END_TAG: day.isoformat(),
-        }
-    result = job.with_hooks({advance}).execute_in_process(
-        run_config=config,
-        instance=instance,
-        tags=tags,
-        partition_key=day.isoformat() if day and not since else None,
-        raise_on_error=False,
-    )
-    if any(_interrupted(event) for event in result.all_events):
-        raise KeyboardInterrupt  # Dagster takes it for itself, and the next run would begin
-    return [f"{event.step_key}: {_why(event)}" for event in result.all_events if event.is_step_failure]
-
-
-def _interrupted(event: dg.DagsterEvent) -> bool:
-    """Whether somebody stopped the run, by Ctrl-C or SIGTERM."""
-    if not event.is_step_failure:
-        return event.event_type_value == "PIPELINE_CANCELED"
-    cause = event.step_failure_data.error
-    while cause is not None:
-        if cause.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
-            return True
-        cause = cause.cause
-    return False
-
-
-def _why(step: dg.DagsterEvent) -> str:
-    failure = step.step_failure_data
-    described = failure.user_failure_data.description if failure.user_failure_data else None
-    cause = failure.error
-    while cause is not None and cause.cause is not None:
-        cause = cause.cause
-    return described or (cause.message.strip() if cause else "see the run in the UI")
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )

@@ -10,7 +10,7 @@ import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from engagement_pipeline.orchestration.history import KEPT
-from engagement_pipeline.orchestration.runs import INSTANCE
+from engagement_pipeline.orchestration.runner import INSTANCE
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-01", end_date="2026-01-04")
 

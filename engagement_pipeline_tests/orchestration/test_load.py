@@ -18,7 +18,7 @@ from rich.console import Console
 
 from engagement_pipeline.orchestration.load import LOAD, load, ranges
 from engagement_pipeline.orchestration.replay import NoSuchSource
-from engagement_pipeline.orchestration.runs import INSTANCE
+from engagement_pipeline.orchestration.runner import INSTANCE
 from engagement_pipeline.storage import locks
 from engagement_pipeline_tests.orchestration.scenario import PROJECT, Scenario
 

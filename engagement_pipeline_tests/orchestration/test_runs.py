@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from engagement_pipeline.orchestration.runner import dagster_home, name_dagster_home
 from engagement_pipeline.orchestration.runs import (
     DateOutside,
     NothingToScore,
-    dagster_home,
-    name_dagster_home,
     run_all,
     scored_tables,
 )
@@ -58,6 +57,19 @@ def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario
     assert versions(project) == fitted, "somebody's order moves nobody else's scale"
     assert "references/buying" not in scored_tables(project.bench, LAST, refit=False)
     assert "references/buying" in scored_tables(project.bench, LAST, refit=True)
+
+
+@pytest.mark.slow
+def test_an_older_date_is_scored_and_hands_nothing_over(project: Scenario, home: Path) -> None:
+    assert run(project)[0] == []
+    decided = set(project.bench.lake.partitions("audiences/perks"))
+    assert decided == {LAST.isoformat()}
+    printed = io.StringIO()
+    console, before = Console(file=printed, width=200), LAST - timedelta(days=1)
+    assert run_all(project.catalog, project.settings, console, before) == []
+    assert before.isoformat() in project.bench.lake.partitions("scores/reading")
+    assert set(project.bench.lake.partitions("audiences/perks")) == decided
+    assert f"{LAST} is scored already, so as of {before} no audience is decided" in printed.getvalue()
 
 
 @pytest.mark.slow
