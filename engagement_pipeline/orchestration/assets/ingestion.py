@@ -24,7 +24,11 @@ from engagement_pipeline.ingestion.replay import batches_of, parse_dates
 from engagement_pipeline.orchestration.assets.places import place_key, report_place
 from engagement_pipeline.orchestration.assets.table import log_materialized, materialized, stored_output
 from engagement_pipeline.orchestration.clock import now
-from engagement_pipeline.orchestration.describe import describe_accepted, describe_events, describe_intake
+from engagement_pipeline.orchestration.describe_intake import (
+    describe_accepted,
+    describe_events,
+    describe_intake,
+)
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.metadata import column_schema, refusal, source_definition
 from engagement_pipeline.orchestration.partitions import event_days

@@ -19,7 +19,11 @@ from engagement_pipeline.core.identity import identities
 from engagement_pipeline.core.measures import ACTIVITY
 from engagement_pipeline.ingestion.people import snapshots_of, statements_of
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
-from engagement_pipeline.orchestration.describe import describe_aliases, describe_consents, describe_persons
+from engagement_pipeline.orchestration.describe_intake import (
+    describe_aliases,
+    describe_consents,
+    describe_persons,
+)
 from engagement_pipeline.orchestration.held import note_held
 from engagement_pipeline.orchestration.known import asks_consents, stored_aliases
 from engagement_pipeline.orchestration.workbench import Workbench
