@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from engagement_pipeline.catalog.issues import did_you_mean
 from engagement_pipeline.catalog.loader import catalog_folder, load_catalog
 from engagement_pipeline.cli.base import app, err, fail, in_plain_words, out, progress
 
@@ -140,14 +141,16 @@ def versions(
             fail("--save writes the scores of one version: say which with --version N")
         database = Database(settings.database_url)
         try:
-            found = [each for each in stored(database) if name is None or each.name == name]
+            every = stored(database)
         finally:
             database.close()
+    found = [each for each in every if name is None or each.name == name]
     if as_json:
         typer.echo(json.dumps([_as_data(each) for each in found], indent=2, ensure_ascii=False))
     elif not found:
         what = "nothing" if name is None else f"nothing called {name}"
-        out.print(f"{what} was published yet; engagement publish records the first versions")
+        near = did_you_mean(name, {each.name for each in every}) if name else ""
+        out.print(f"{what} was published yet{near or '; engagement publish records the first versions'}")
     else:
         from engagement_pipeline.reports.versions_text import listed
 

@@ -169,6 +169,7 @@ def test_the_commands(copied: Scenario, tmp_path: Path, at_hand: Callable[[Scena
     listed = invoke(app, ["versions", "reading"]).stdout
     for words in ("band warm starts at 100, was 3", "the team agreed", "over 4 limits"):
         assert words in " ".join(listed.split()), words
+    assert "did you mean 'reading'?" in invoke(app, ["versions", "raeding"]).stdout
     rows = json.loads(invoke(app, ["versions", "--json"]).stdout)
     assert [row["version"] for row in rows if row["name"] == "reading"] == [1, 2]
     file = tmp_path / "old.parquet"
