@@ -10,6 +10,7 @@ from engagement_pipeline_tests.end_to_end.conftest import opener
 from engagement_pipeline_tests.end_to_end.corner_shop import CornerShop, web_rows
 from engagement_pipeline_tests.end_to_end.servers import GraphQL, webserver
 
+pytestmark = pytest.mark.slow
 DAY = "2025-03-04"
 ASSETS = """
 { assetNodes {
@@ -69,7 +70,6 @@ def api(shop: CornerShop) -> Iterator[GraphQL]:
         yield graphql
 
 
-@pytest.mark.slow
 def test_the_ui_sees_every_definition_with_what_explains_it(api: GraphQL) -> None:
     nodes = {"/".join(node["assetKey"]["path"]): node for node in api(ASSETS)["assetNodes"]}
     assert {"landed/crm", "events/web", "persons", "scores/reading", "deliveries/thanks"} <= nodes.keys()
@@ -84,7 +84,6 @@ def test_the_ui_sees_every_definition_with_what_explains_it(api: GraphQL) -> Non
     assert nodes["points/shopping"]["dependencyKeys"] == [{"path": ["daily_measures"]}]
 
 
-@pytest.mark.slow
 def test_sensors_schedules_and_jobs_are_there_and_off_unless_the_project_says_on(api: GraphQL) -> None:
     (repository,) = api(AUTOMATION)["repositoriesOrError"]["nodes"]
     sensors = {sensor["name"]: sensor["sensorState"]["status"] for sensor in repository["sensors"]}

@@ -17,6 +17,7 @@ from engagement_pipeline.orchestration import clock, publishing
 from engagement_pipeline_tests.orchestration.drafting import at_hand as at_hand
 from engagement_pipeline_tests.orchestration.scenario import READING, Scenario
 
+pytestmark = pytest.mark.slow
 GUIDE = Path(__file__).parents[2] / "docs" / "change.md"
 CONSOLE = re.compile(r"```console\n\$ engagement ([^\n]*)\n(.*?)```", re.DOTALL)
 UPDATE = os.environ.get("UPDATE_SNAPSHOTS") == "1"

@@ -24,6 +24,7 @@ from engagement_pipeline_tests.orchestration.scenario import DAYS, FIRST, LAST, 
 from engagement_pipeline_tests.orchestration.test_people import CHANGED as CATALOG
 from engagement_pipeline_tests.orchestration.test_people import CRM, WEB, csv, seen
 
+pytestmark = pytest.mark.slow
 SINCE = DAYS[-2]
 READER, BUYER, PHONE, QUIET = "kunde-ada-71", "kunde-ben-72", "browser-71", "kunde-cem-73"
 OPENING = """\
@@ -171,7 +172,6 @@ def late(scenario: Scenario, day: date) -> None:
     scenario.run("event_days", day)
 
 
-@pytest.mark.slow
 def test_a_usual_day_costs_one_computation(made_once: Scenario) -> None:
     found = changed(made_once.bench, "opening", SINCE, LAST)
     assert found.computed == ("identity", "decay_and_expiry"), "on that day an id became somebody else's"
@@ -180,7 +180,6 @@ def test_a_usual_day_costs_one_computation(made_once: Scenario) -> None:
     assert parts(made_once, "opening", QUIET) == {}
 
 
-@pytest.mark.slow
 def test_ids_that_became_somebody_else(made_once: Scenario) -> None:
     viewed = 5.0  # the phone's page views of the five days up to the earlier date
     assert parts(made_once, "browsing", PHONE) == {"identity": -viewed}
@@ -194,7 +193,6 @@ def test_who_became_somebody_else_is_missed_no_more(made_once: Scenario) -> None
     assert mine == {"identity": 5.0, "decay_and_expiry": -6, "new_behaviour": 6}
 
 
-@pytest.mark.slow
 def test_late_events_of_who_became_somebody_else(made: Scenario) -> None:
     opened = [("one", PHONE, "open"), ("other", READER, "open")]
     made.drop("mail/late.csv", mail([(*each, f"{DAYS[-3]}T11:00:00Z") for each in opened]))
@@ -212,7 +210,6 @@ def test_late_events_of_who_became_somebody_else(made: Scenario) -> None:
         assert parts(made, score, READER) == {"identity": 10, **moved}
 
 
-@pytest.mark.slow
 def test_an_id_of_which_it_is_told_late_whose_it_was(made: Scenario) -> None:
     """Also between dates that nobody restates any more, and where no event of the window came with it."""
     one, other = DAYS[3], DAYS[4]
@@ -259,7 +256,6 @@ def test_others_moved(made_once: Scenario) -> None:
     assert buyer["score_new_behaviour"] > 0
 
 
-@pytest.mark.slow
 def test_data_that_came_late(made: Scenario) -> None:
     late(made, DAYS[-4])
     # Neither date was made anew: it lacks on both, so nothing of the change is its.
@@ -295,7 +291,6 @@ def test_an_edit_of_the_scale_alone_moves_only_the_score(made: Scenario) -> None
     assert mine["score_new_behaviour"] / POINT == pytest.approx(2)
 
 
-@pytest.mark.slow
 def test_late_data_is_told_from_an_edit_where_the_definition_before_was_published(made: Scenario) -> None:
     late(made, DAYS[-4])
     made.write("scores/opening.yaml", OPENING.replace("weight: 5", "weight: 10"))
@@ -349,7 +344,6 @@ def test_the_asset_keeps_what_changed(made: Scenario) -> None:
     assert READER not in str(shown.metadata["moved most"].value)
 
 
-@pytest.mark.slow
 def test_changes_follow_their_dates_and_lose_the_erased(made: Scenario) -> None:
     made.run("as_of_dates", LAST, only=["score_changes/opening"])
     # Points of the earlier date that are made anew make its changes due, and erasing takes people out.

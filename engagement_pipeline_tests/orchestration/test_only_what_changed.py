@@ -22,6 +22,7 @@ from engagement_pipeline_tests.orchestration.scenario import DAYS, FIRST, LAST, 
 from engagement_pipeline_tests.orchestration.test_alerts import COOLING
 from engagement_pipeline_tests.orchestration.test_sensors import MORNING, ranges, tick
 
+pytestmark = pytest.mark.slow
 Computed = dict[tuple[str, ...], list[date]]
 OLD = "  - {event: email_opened, weight: 2, cap: {per_day: 1}}\n"
 NEWS = OLD + "  - {event: email_opened, weight: 1, where: \"category = 'news'\"}\n"
@@ -127,7 +128,6 @@ def longer(scenario: Scenario) -> str:
     return new
 
 
-@pytest.mark.slow
 def test_the_sensor_asks_for_what_the_dates_need_that_are_kept_up_to_date(
     copied: Scenario, computed: Computed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,7 +149,6 @@ def test_the_sensor_asks_for_what_the_dates_need_that_are_kept_up_to_date(
     copied.run("as_of_dates", DAYS[-2], LAST, only=["points/reading"])
 
 
-@pytest.mark.slow
 def test_engagement_run_asks_for_what_the_dates_that_it_scores_need(
     copied: Scenario, computed: Computed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

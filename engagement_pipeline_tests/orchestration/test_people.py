@@ -25,6 +25,7 @@ from engagement_pipeline_tests.orchestration.scenario import (
 )
 from engagement_pipeline_tests.orchestration.test_sensors import dates, ranges, tick
 
+pytestmark = pytest.mark.slow
 WEB = """\
 source: web
 owner: team:web
@@ -162,7 +163,6 @@ def land(scenario: Scenario, source: str, file: str, content: bytes) -> None:
     scenario.run("landing", only=[f"{kind}/{source}" for kind in kinds])
 
 
-@pytest.mark.slow
 def test_lineage_goes_by_what_sources_say(known: Scenario) -> None:
     graph = known.definitions.get_repository_def().asset_graph
 
@@ -178,7 +178,6 @@ def test_lineage_goes_by_what_sources_say(known: Scenario) -> None:
     assert needs("segments/premium") == {"persons"}
 
 
-@pytest.mark.slow
 def test_points_of_ids_that_are_one_person_are_one_row(known: Scenario) -> None:
     assert points(known, LAST) == {"browser-71": 5, "kunde-ada-71": 25, "kunde-ben-72": 5}
     assert "laptop-72" not in known.table("scores/browsing", LAST)["person_id"]
@@ -193,7 +192,6 @@ def test_persons_before_and_after_a_merge(known: Scenario) -> None:
     ]
 
 
-@pytest.mark.slow
 def test_campaigns_reach_only_who_may_be_reached(project: Scenario) -> None:
     file = mail([("u1", "kunde-ben-72", "unsubscribe", f"{LAST}T09:00:00Z")])
     land(project, "mail", "mail/stop.csv", file)
@@ -213,7 +211,6 @@ def test_campaigns_reach_only_who_may_be_reached(project: Scenario) -> None:
     assert (consent["state"], consent["reason"], consent["event_id"]) == ("out", "email_unsubscribed", "u1")
 
 
-@pytest.mark.slow
 def test_a_statement_restates_the_dates_on_which_it_was_known(project: Scenario) -> None:
     """Said on the last but one day, delivered later: the browser's whole past counts for its person."""
     old = points(project, DAYS[-3])
@@ -233,7 +230,6 @@ def test_a_statement_restates_the_dates_on_which_it_was_known(project: Scenario)
     assert tick(project, "as_of_dates")[0] == tick(project, "event_days")[0] == []
 
 
-@pytest.mark.slow
 def test_a_late_merge_alone_makes_people_and_dates_due(project: Scenario) -> None:
     merge = csv("gone,kept,at", ("kunde-ben-72", "kunde-ada-71", f"{DAYS[-2]}T09:00:00Z"))
     land(project, "doubles", "doubles/late.csv", merge)
@@ -273,7 +269,6 @@ def test_a_profile_restates_only_what_reads_the_dates_it_changes(project: Scenar
     assert tick(project, "as_of_dates")[0] == []  # it says what was known
 
 
-@pytest.mark.slow
 def test_a_consent_restates_what_reads_consents(project: Scenario) -> None:
     project.edit(
         "sources/crm.yaml", "consents: {email: email_ok}", "consents: {email: email_ok, sms: sms_ok}"
@@ -290,7 +285,6 @@ def test_a_consent_restates_what_reads_consents(project: Scenario) -> None:
     assert tick(project, "as_of_dates")[0] == []
 
 
-@pytest.mark.slow
 def test_a_run_killed_before_it_noted_what_is_held_is_made_up_for(
     project: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:

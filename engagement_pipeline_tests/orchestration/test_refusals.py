@@ -24,6 +24,8 @@ from engagement_pipeline_tests.orchestration.scenario import (
 )
 from engagement_pipeline_tests.orchestration.test_preview import history
 
+pytestmark = pytest.mark.slow
+
 
 def one_point_more(rows: pl.DataFrame) -> None:
     """The invariant as it would see rows whose points are off by one."""
@@ -106,7 +108,6 @@ def test_a_slow_step_is_refused_by_the_version_that_it_loaded(
     assert copied.table("points/reading", day).filter(person_id=PEOPLE[3])["points"][0] == 70_000 + 50_000
 
 
-@pytest.mark.slow
 def test_a_new_rule_needs_its_measures_and_costs_only_them(copied: Scenario) -> None:
     kept = copied.table("daily_measures").sort("event_date", "person_id", "measure")
     copied.edit(
@@ -144,7 +145,6 @@ def test_a_day_that_was_never_measured_is_named_with_its_remedy(project: Scenari
     assert "Materialize daily_measures for 2026-04-03 (only what is missing is computed)" in why
 
 
-@pytest.mark.slow
 def test_points_of_an_older_definition_are_not_scored(copied: Scenario) -> None:
     copied.edit("scores/reading.yaml", "weight: 5", "weight: 7")
     before = copied.table("scores/reading", LAST)
@@ -212,7 +212,6 @@ def test_a_lake_that_cannot_be_written_fails_the_step_in_words(
     assert project.table("landed/mail").height == 39
 
 
-@pytest.mark.slow
 def test_measures_without_their_coverage_are_never_read_as_zero(
     copied: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ from engagement_pipeline_tests.orchestration.scenario import (
     mail,
 )
 
+pytestmark = pytest.mark.slow
 POINTS = ["points/reading", "points/buying"]
 MORNING = datetime(2026, 4, 6, 4, 0, tzinfo=UTC)
 """When the last of the ten days is yesterday."""
@@ -120,7 +121,6 @@ def test_a_late_file_asks_for_exactly_the_days_it_touches(copied: Scenario) -> N
     assert tick(copied, "event_days")[0] == []
 
 
-@pytest.mark.slow
 def test_days_that_yesterdays_scores_span_are_made_without_any_file(
     open_project: Callable[..., Scenario],
 ) -> None:
@@ -191,7 +191,6 @@ def dates(requests: list[dg.RunRequest]) -> list[tuple[str | None, str | None]]:
     return [(each.job_name, each.partition_key) for each in requests]
 
 
-@pytest.mark.slow
 def test_yesterday_is_scored_once_measured_and_then_decided(open_project: Callable[..., Scenario]) -> None:
     project = open_project()
     project.run("landing")
@@ -207,7 +206,6 @@ def test_yesterday_is_scored_once_measured_and_then_decided(open_project: Callab
     assert why == "the last as-of dates stand on what is stored"
 
 
-@pytest.mark.slow
 def test_late_data_restates_the_last_dates_and_no_delivered_audience(copied: Scenario) -> None:
     copied.run("as_of_dates", DAYS[-4], DAYS[-3], only=POINTS)
     deliver(copied, DAYS[-5])
@@ -255,7 +253,6 @@ def test_what_failed_is_not_asked_for_again_until_its_input_changes(copied: Scen
     assert not {each.run_key for each in tick(copied, "as_of_dates")[0]} & {each.run_key for each in first}
 
 
-@pytest.mark.slow
 def test_scores_and_segments_that_lag_behind_their_points_are_made_up_for(copied: Scenario) -> None:
     """A run that was killed half way, on a date whose points then are what they should be."""
     copied.drop("mail/late.csv", mail([("c1", PEOPLE[5], "click", f"{LAST}T08:00:00Z")]))
@@ -279,7 +276,6 @@ def test_a_score_and_a_segment_that_were_never_made_are_due(copied: Scenario) ->
     assert dates(tick(copied, "as_of_dates")[0]) == [("as_of_dates", DAYS[-3].isoformat())]
 
 
-@pytest.mark.slow
 def test_yesterdays_failure_is_not_forgotten_the_next_day(open_project: Callable[..., Scenario]) -> None:
     project = open_project()
     project.run("landing")
@@ -335,7 +331,6 @@ def test_no_audience_is_decided_on_scores_that_are_about_to_change(copied: Scena
 # --- current tables ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_what_other_tools_were_never_shown_is_made_up_for(
     copied: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,7 +394,6 @@ def failed(scenario: Scenario, request: dg.RunRequest, job: str) -> None:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["event_days", "as_of_dates"])
 def test_what_failed_is_tried_three_times_until_its_input_changes(copied: Scenario, name: str) -> None:
     deliver(copied, LAST)

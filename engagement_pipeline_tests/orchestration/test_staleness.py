@@ -8,6 +8,7 @@ from dagster._core.loader import LoadingContextForTest
 
 from engagement_pipeline_tests.orchestration.scenario import FIRST, LAST, PEOPLE, Scenario, mail
 
+pytestmark = pytest.mark.slow
 DATA = ("landed", "rejected", "events", "daily_measures", "persons")
 
 
@@ -58,7 +59,6 @@ FITTED = {"points/buying", "references/buying"}
 BUYING = {"scores/buying", "score_changes/buying", "segments/buyers", "segments/fans"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "marked"),
     [
@@ -122,7 +122,6 @@ def test_a_new_score_marks_no_other(synced: Scenario) -> None:
     }
 
 
-@pytest.mark.slow
 def test_late_data_marks_what_reads_it_and_a_rerun_without_change_nothing(
     synced: Scenario,
 ) -> None:
