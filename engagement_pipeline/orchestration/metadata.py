@@ -33,7 +33,8 @@ PICTURE_LIMIT = 30_000
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A markdown table without its empty columns; a condition's `|` cannot break it."""
+    """A markdown table without its empty columns; a condition's `|` cannot break it. Whole numbers
+    are counts, written with their thousands apart."""
     cells = [[_cell(cell) for cell in row] for row in rows]
     used = [index for index in range(len(header)) if not cells or any(row[index] for row in cells)]
     lines = ["| " + " | ".join(row[index] for index in used) + " |" for row in [list(header), *cells]]
@@ -228,7 +229,8 @@ def _origin(origin: Origin) -> str:
 
 
 def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " ")
+    said = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return said.replace("|", "\\|").replace("\n", " ")
 
 
 def _edge(value: float | None) -> str:

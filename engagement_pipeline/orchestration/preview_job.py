@@ -121,7 +121,7 @@ def _movers(score: ScoreChange) -> str:
         )
         for each in score.movers
     )
-    return markdown_table(("person", "score", "band", "because of"), rows)
+    return markdown_table(("person", "score", "band", "why, in points"), rows)
 
 
 def _rounded(score: ScoreChange) -> str:

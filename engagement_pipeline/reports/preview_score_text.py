@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 from rich import box
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
@@ -32,8 +33,6 @@ TO = "→"
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 _EFFECTS = 8
 """Rules named with what they give in all."""
-_MATRIX = 62
-"""The widest matrix that leaves room for the distributions beside it."""
 _WIDEST = 9
 """Bands and states in one matrix; of more, the words under it say how many went where."""
 
@@ -53,7 +52,7 @@ def score_parts(score: ScoreChange) -> Iterator[RenderableType]:
             f"Its reference was fitted anew for this, on {count(score.refitted)} people, as a refit would.",
             style="dim",
         )
-    yield from _beside(_matrix(score), _shape(score), _width(score))
+    yield Beside(matrix(score.places, score.migration), _shape(score))
     if not score.rules.is_empty() and (rules := _rules(score.rules)) is not None:
         yield rules
     if score.idle:
@@ -74,10 +73,6 @@ def _moves(score: ScoreChange) -> Text:
     return line.append(".")
 
 
-def _matrix(score: ScoreChange) -> RenderableType:
-    return matrix(score.places, score.migration)
-
-
 def matrix(places: Sequence[str], migration: pl.DataFrame) -> RenderableType:
     """From where (rows) to where (columns) people go. migration: see `comparison.migration`."""
     places = [place for place in places if place not in STATES or _anybody(migration, place)]
@@ -90,8 +85,8 @@ def matrix(places: Sequence[str], migration: pl.DataFrame) -> RenderableType:
     for after in places:
         total = sum(going.get((before, after), 0) for before in places)
         head = plain(after)
-        longest = max(map(len, head.split()))
-        table.add_column(head, footer=count(total), justify="right", min_width=longest, overflow="fold")
+        widest = max(map(len, (*head.split(), count(total))))
+        table.add_column(head, footer=count(total), justify="right", min_width=widest, overflow="fold")
     table.add_column("before", justify="right", style="dim", no_wrap=True)
     for before in places:
         row = [going.get((before, after), 0) for after in places]
@@ -169,7 +164,7 @@ def movers_table(movers: Sequence[Mover]) -> Table:
     table.add_column("who moves most", overflow="fold", max_width=36)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("band", no_wrap=True)
-    table.add_column("because of", overflow="fold")
+    table.add_column("why, in points", overflow="fold")
     for each in movers:
         rise = each.after > each.before
         table.add_row(
@@ -202,22 +197,20 @@ def _spread(score: ScoreChange) -> str:
     return ", ".join(f"{plain(place)} {count(there[place])}" for place in score.places if there.get(place))
 
 
-def _beside(left: RenderableType, right: RenderableType, width: int) -> Iterator[RenderableType]:
-    """Side by side where both fit, else one below the other."""
-    if width > _MATRIX:
-        yield left
-        yield right
-        return
-    grid = Table.grid(padding=(0, 0))
-    grid.add_row(left, right)
-    yield grid
+class Beside:
+    """Side by side where the terminal has room for both as they are, else one below the other."""
 
+    def __init__(self, left: RenderableType, right: RenderableType) -> None:
+        self.both = left, right
 
-def _width(score: ScoreChange) -> int:
-    """About how wide the matrix is: its heads wrap between words."""
-    heads = [max(map(len, plain(place).split())) for place in score.places]
-    names = max(map(len, map(plain, score.places)), default=0)
-    return max(names, 16) + sum(max(head, 6) + 2 for head in heads) + 8
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = sum(Measurement.get(console, options, each).maximum for each in self.both)
+        if wide > options.max_width:
+            yield from self.both
+            return
+        grid = Table.grid(padding=(0, 0))
+        grid.add_row(*self.both)
+        yield grid
 
 
 def _anybody(migration: pl.DataFrame, place: str) -> bool:

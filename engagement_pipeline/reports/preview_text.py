@@ -90,7 +90,7 @@ def _edits(found: Preview) -> Table:
 
 
 def _segments(segments: Sequence[SegmentChange]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("segment", no_wrap=True)
     for name in ("before", "after", "gained", "lost", "share moved"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -111,7 +111,7 @@ def _gains(each: SegmentChange | CampaignChange) -> tuple[RenderableType, ...]:
 
 
 def _campaigns(campaigns: Sequence[CampaignChange]) -> Iterator[RenderableType]:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("campaign", no_wrap=True)
     for name in ("sent before", "after", "gained", "lost", "share moved"):
         table.add_column(name, justify="right", no_wrap=True)

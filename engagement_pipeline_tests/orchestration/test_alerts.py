@@ -136,7 +136,7 @@ def test_a_date_is_told_once_and_stays_as_it_was(falling: Scenario) -> None:
 def test_a_date_on_which_nobody_was_told_of_is_not_settled(falling: Scenario) -> None:
     falling.edit("alerts/cooling.yaml", "score: 4,", "score: 9,")
     falling.run("alerts", FELL)
-    assert shown(falling, "alert_deliveries/cooling") == {f"nobody on {FELL}": "-"} | {
+    assert shown(falling, "alert_deliveries/cooling") == {f"nobody on {FELL}": "nobody fell"} | {
         name: text
         for name, text in shown(falling, "alert_deliveries/cooling").items()
         if "nobody" not in name
@@ -157,8 +157,11 @@ def test_an_edited_score_is_no_fall(falling: Scenario) -> None:
     assert set(rows["because"]) == {"definition"}
     assert rows.height == 4
     waterfall = shown(falling, "alerts/cooling")["waterfall"]
-    assert "| held back: definition | 4 |" in waterfall
-    assert shown(falling, "alert_deliveries/cooling")[f"nobody on {FELL}"] == "4 held back: definition"
+    assert "| held back: the definition was edited in between | 4 |" in waterfall
+    assert (
+        shown(falling, "alert_deliveries/cooling")[f"nobody on {FELL}"]
+        == "4 held back: the definition was edited in between"
+    )
 
 
 def test_a_feed_that_broke_is_no_fall(falling: Scenario) -> None:

@@ -118,6 +118,11 @@ def test_a_condition_cannot_break_its_table() -> None:
     assert markdown_table(("a",), [("x | y\nz",)]).splitlines()[2] == "| x \\| y z |"
 
 
+def test_counts_are_written_with_their_thousands_apart() -> None:
+    rows = [("kept", 12_345, 2_026.5, True, "1234")]
+    assert markdown_table(tuple("abcde"), rows).splitlines()[2] == "| kept | 12,345 | 2026.5 | True | 1234 |"
+
+
 def test_a_source_shows_which_rows_its_mappings_take_and_what_they_read() -> None:
     rates = {"path": "currency", "factors": {"EUR": 1, "USD": 0.9}}
     source = Source.model_validate(

@@ -13,7 +13,7 @@ import polars as pl
 
 from engagement_pipeline.catalog.specs import Alert
 from engagement_pipeline.catalog.specs.alerts import AlertDestination, FileDestination, LogDestination
-from engagement_pipeline.core.alerts import AlertPlan, plan_alert, waterfall
+from engagement_pipeline.core.alerts import BECAUSE, AlertPlan, plan_alert, waterfall
 from engagement_pipeline.delivery.alerts import Told, deliver_file, log_lines, payload
 from engagement_pipeline.delivery.files import DestinationRefused
 from engagement_pipeline.delivery.webhook import WebhookFailed, post
@@ -76,7 +76,9 @@ def describe_alert(staged: pl.LazyFrame, day: date, run: Alerting) -> dict[str, 
     counts = dict(steps.iter_rows())
     before = run.days_compared(day)
     shown = ", ".join(str(each) for each in before) or "no date before it is stored"
-    table = markdown_table(("step", "people"), steps.iter_rows())
+    table = markdown_table(
+        ("step", "people"), ((_in_words(step), people) for step, people in steps.iter_rows())
+    )
     return {
         "told of": counts["told of"],
         "held back": sum(count for step, count in counts.items() if step.startswith("held back")),
@@ -84,6 +86,12 @@ def describe_alert(staged: pl.LazyFrame, day: date, run: Alerting) -> dict[str, 
         "compared with": shown,
         **_causes(rows),
     }
+
+
+def _in_words(step: str) -> str:
+    """A step of the waterfall, its reason as an analyst would say it."""
+    what, _, why = step.partition(": ")
+    return f"{what}: {BECAUSE[why]}" if why else step
 
 
 def _causes(rows: pl.LazyFrame) -> dict[str, Any]:
@@ -96,7 +104,9 @@ def _causes(rows: pl.LazyFrame) -> dict[str, Any]:
         .collect()
     )
     return (
-        {"causes": markdown(markdown_table(("cause", "people"), found.iter_rows()))} if found.height else {}
+        {"causes": markdown(markdown_table(("rule that fell most", "people"), found.iter_rows()))}
+        if found.height
+        else {}
     )
 
 
@@ -159,7 +169,10 @@ def tell(alert: Alert, bench: Workbench, as_of: date, log: Callable[[str], None]
     told = Told(bench.catalog.project.project, alert, as_of, run.stored(as_of))
     people = told.people.height
     if not people:
-        found.done["nobody"] = "; ".join(f"{n} held back: {why}" for why, n in told.held_back.items()) or "-"
+        found.done["nobody"] = (
+            "; ".join(f"{n:,} held back: {BECAUSE[why]}" for why, n in told.held_back.items())
+            or "nobody fell"
+        )
         return found
     before: Mapping[str, bool] = run.begun.get(as_of, {})
     if not before:

@@ -25,6 +25,7 @@ from engagement_pipeline.orchestration.preview import lookback
 from engagement_pipeline.orchestration.scoring import asked_of, points_tables
 from engagement_pipeline.orchestration.standing import frozen
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.reports.changes import CAUSES_IN_WORDS
 
 DAY = timedelta(days=1)
 MOST = 5
@@ -77,7 +78,7 @@ def describe_changes(rows: pl.LazyFrame, *, samples: bool, compared: bool) -> di
     causes = [row for row in by_cause(rows).collect().iter_rows(named=True) if row["people"]]
     sums = [
         (
-            _words(row["cause"]),
+            CAUSES_IN_WORDS[row["cause"]],
             f"{row['people']:,}",
             *(_signed(row[each]) for each in ("points_up", "points_down", "score_up", "score_down")),
         )
@@ -99,7 +100,10 @@ def describe_changes(rows: pl.LazyFrame, *, samples: bool, compared: bool) -> di
     }
     if sums:
         header = ("cause", "people", "points up", "points down", "score up", "score down")
-        shown["by cause"] = markdown(markdown_table(header, sums))
+        shown["by cause"] = markdown(
+            markdown_table(header, sums)
+            + "\n\n*Sums over all these people: of points, and on the score's scale.*"
+        )
     if samples and (most := list(_most(rows))):
         shown["moved most"] = markdown(markdown_table(("person", "score", "change", "mostly"), most))
     if found["says"]:
@@ -111,7 +115,7 @@ def _most(rows: pl.LazyFrame) -> Iterator[tuple[str, ...]]:
     for row in movers(rows, MOST).collect().iter_rows(named=True):
         went = f"{_plain(row['score_before'])} to {_plain(row['score_after'])}"
         part = row[f"score_{row['cause']}"] if row["cause"] else None
-        why = "" if part is None else f"{_words(row['cause'])} {_signed(part)}"
+        why = "" if part is None else f"{CAUSES_IN_WORDS[row['cause']]} {_signed(part)}"
         yield str(masked("person_id", row["person_id"])), went, _signed(row["score_change"]), why
 
 
@@ -128,10 +132,6 @@ def _reads(plan: ScorePlan, bench: Workbench) -> Iterator[Reads]:
     for table in sorted(named):
         mapping = window if table == MEASURES else both if table.startswith("scores/") else None
         yield Reads(table, mapping, loaded=False, has_asset=table != MESSAGES)
-
-
-def _words(cause: str) -> str:
-    return cause.replace("_", " ")
 
 
 def _plain(value: int) -> str:

@@ -88,11 +88,15 @@ def remarks(found: Judgement) -> Iterator[str]:
     if not days:
         return
     yield (
-        f"judged on {len(days)} as-of date(s), each {outcome.within} days before the next, the latest "
+        f"judged on {len(days)} as-of dates, each {outcome.within} days before the next, the latest "
         f"{outcome.within} days before the last day that is known entirely"
+        if len(days) > 1
+        else f"judged on one as-of date, {outcome.within} days before the last day that is known entirely"
     )
-    stored = sum(day.stored for day in days)
-    yield f"the score was stored for {stored} of them, for the others it was computed anew and not stored"
+    anew = sum(not day.stored for day in days)
+    if anew:
+        which = "all of them" if anew == len(days) else f"{anew} of them"
+        yield f"for {which} no score of this definition was stored: it was computed anew, and not stored"
     short = [day for day in days if day.history < max(other.history for other in days)]
     if short:
         yield f"on {', '.join(str(day.as_of) for day in short)} the score's window was covered in part only"
