@@ -81,7 +81,9 @@ def test_a_narrow_terminal_cuts_nothing(found: Quality, width: int) -> None:
     )
     listed = shown(movers_table([moved]), width=width)
     assert "…" not in listed
-    rows = [line.split("   ")[0].strip() for line in listed.splitlines()[3:]]
+    lines = listed.splitlines()
+    first = next(place for place, line in enumerate(lines) if "──" in line) + 1
+    rows = [line.split("   ")[0].strip() for line in lines[first:]]
     assert "".join(rows).startswith(who), "explain takes it"
 
 
