@@ -127,7 +127,7 @@ def test_the_page_and_the_check_say_it(shop: Scenario) -> None:
     assert "| reading | 0." in shown["orders"].value
     assert "| days since last event | 0." in shown["orders"].value
     assert shown["orders: picture"].value.startswith("![](data:image/png;base64,")
-    assert "no score of this definition was stored: it was computed for this" in shown["orders: notes"].value
+    assert "computed anew" in shown["orders: notes"].value
     asset_key = dg.AssetCheckKey(key("score_quality/reading"), "beats_recency")
     latest = shop.instance.event_log_storage.get_latest_asset_check_execution_by_key([asset_key])[asset_key]
     evaluation = latest.event.dagster_event.event_specific_data
