@@ -46,6 +46,7 @@ from engagement_pipeline_tests.end_to_end.corner_shop import (
     write_catalog,
 )
 
+pytestmark = pytest.mark.slow
 BAD = {
     "malformed_row": ['{"id": "x1", "person":'],
     "future_time": [json.dumps(web(901, 2) | {"at": "2999-01-01T00:00:00Z"})],
@@ -112,7 +113,6 @@ def test_all_of_it_at_once_costs_only_itself(stocked: CornerShop, open_shop: Ope
     assert "web/torn.jsonl.gz" not in shop.table("landed/web")["file"]
 
 
-@pytest.mark.slow
 def test_rejected_rows_are_replayed_once_the_plan_knows_them(shop: CornerShop) -> None:
     rows = [web(950, 9, "p0"), web(951, 9, "p0", "wish"), web(952, 9, "p0"), web(953, 9, "p0", "wish")]
     shop.drop("web/new.jsonl", jsonl(rows))
@@ -161,7 +161,6 @@ def test_a_bad_catalog_stops_the_code_location_with_every_issue(
         assert any(file in line and all(word in line for word in words) for line in said.splitlines()), said
 
 
-@pytest.mark.slow
 def test_a_definition_that_fails_does_not_stop_the_others(stocked: CornerShop, open_shop: Open) -> None:
     """A score without its measures; the other one, and the segments it alone feeds, are made."""
     shop = open_shop({"segments/big.yaml": 'segment: big\nowner: team:growth\nwhere: "score.shopping > 9"\n'})
@@ -184,7 +183,6 @@ def test_a_definition_that_fails_does_not_stop_the_others(stocked: CornerShop, o
     assert not shop.bench.lake.exists("scores/reading")
 
 
-@pytest.mark.slow
 def test_stores_that_are_down_leave_what_was_there(stocked: CornerShop, open_shop: Open) -> None:
     """A run against a database that is no database: nothing changes, and the next run works."""
     shop = open_shop()

@@ -31,6 +31,7 @@ from engagement_pipeline_tests.orchestration.scenario import (
 from engagement_pipeline_tests.orchestration.test_sensors import tick
 from engagement_pipeline_tests.pages import DOCS
 
+pytestmark = pytest.mark.slow
 PAGE = (DOCS / "alerts.md").read_text("utf-8")
 HOOK_LINE = "  - {kind: webhook, url_env: COOLING_HOOK}\n"
 COOLING = PAGE.split("```yaml\n")[1].split("```")[0].replace(HOOK_LINE, "")
@@ -115,7 +116,6 @@ def test_who_fell_is_told_of_with_the_reason(falling: Scenario) -> None:
     assert not [person for person in PEOPLE if person in log]
 
 
-@pytest.mark.slow
 def test_a_date_is_told_once_and_stays_as_it_was(falling: Scenario) -> None:
     falling.run("alerts", FELL)
     rows, folder = told(falling), falling.settings.exports / "cooling" / FELL.isoformat()
@@ -187,7 +187,6 @@ def test_a_condition_chooses_whom_it_concerns(falling: Scenario) -> None:
     assert "| not matching where | 3 |" in shown(falling, "alerts/cooling")["waterfall"]
 
 
-@pytest.mark.slow
 def test_the_cooldown_holds_in_whatever_order_dates_are_made(made: Scenario, tmp_path: Path) -> None:
     scenario = made.copy(tmp_path / "copy")
     scenario.write("alerts/cooling.yaml", COOLING)
@@ -213,7 +212,6 @@ def test_the_cooldown_holds_in_whatever_order_dates_are_made(made: Scenario, tmp
 # --- webhooks ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_webhook_that_fails_leaves_the_delivery_due(
     falling: Scenario, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,7 +274,6 @@ def test_scores_that_are_due_are_waited_for(falling: Scenario) -> None:
     assert len(tick(falling, "score_drops")[0]) == 1
 
 
-@pytest.mark.slow
 def test_a_date_without_news_is_looked_at_again_when_its_scores_change(falling: Scenario) -> None:
     falling.edit("alerts/cooling.yaml", "score: 4,", "score: 9,")
     falling.run("alerts", FELL)
@@ -295,7 +292,6 @@ def test_a_catalog_without_alerts_has_no_such_sensor(made: Scenario) -> None:
 # --- erasure ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_the_erased_leave_rows_and_files(falling: Scenario) -> None:
     falling.run("alerts", FELL)
     at = datetime(2026, 4, 1, tzinfo=UTC)

@@ -23,6 +23,8 @@ from engagement_pipeline_tests.orchestration.scenario import (
     Scenario,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def stored_files(scenario: Scenario) -> dict[str, bytes]:
     """Everything of the lake and every row of the database."""
@@ -67,7 +69,6 @@ def test_a_preview_shows_what_the_edit_then_does_and_stores_nothing(copied: Scen
     assert tried["audiences/perks"].height == copied.table("segments/readers", LAST).height
 
 
-@pytest.mark.slow
 def test_a_changed_relative_scale_is_read_against_the_reference_a_refit_makes(
     copied: Scenario, tmp_path: Path
 ) -> None:

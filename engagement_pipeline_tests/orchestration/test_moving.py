@@ -22,6 +22,7 @@ from engagement_pipeline.storage.tables import MissingPartitions
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PEOPLE, Scenario
 from engagement_pipeline_tests.orchestration.test_alerts import COOLING
 
+pytestmark = pytest.mark.slow
 READING = ["points/reading", "scores/reading"]
 
 

@@ -19,6 +19,9 @@ from engagement_pipeline.orchestration.quality_runs import NothingJudged, judge,
 from engagement_pipeline.orchestration.windows import MeasuresMissing
 from engagement_pipeline_tests.orchestration.scenario import PROJECT, Scenario, failures, key, orders
 
+pytestmark = pytest.mark.slow
+
+
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 30)
 DAYS = [FIRST + timedelta(days=age) for age in range((LAST - FIRST).days + 1)]
 PEOPLE = 150
@@ -136,7 +139,6 @@ def test_the_page_and_the_check_say_it(shop: Scenario) -> None:
     assert evaluation.metadata["quiet"].value.startswith("cannot tell: only 0 of ")
 
 
-@pytest.mark.slow
 def test_stored_scores_are_judged_where_the_present_definition_made_them(copied_shop: Scenario) -> None:
     day = LAST - timedelta(days=WITHIN)
     copied_shop.run("as_of_dates", day)
@@ -150,7 +152,6 @@ def test_stored_scores_are_judged_where_the_present_definition_made_them(copied_
     assert not any(each.stored for each in edited.days)
 
 
-@pytest.mark.slow
 def test_a_planted_future_changes_outcomes_and_no_prediction(copied_shop: Scenario) -> None:
     """Somebody clicks and orders on every day after the last as-of date: they may now have the outcome, and
     that is all."""
@@ -174,7 +175,6 @@ def test_a_planted_future_changes_outcomes_and_no_prediction(copied_shop: Scenar
     assert after[day].filter(mine)["outcome"].to_list() == [True]
 
 
-@pytest.mark.slow
 def test_a_new_outcome_asks_for_its_measures(copied_shop: Scenario) -> None:
     clicks = OUTCOME.replace("orders", "clicks").replace("order_completed", "email_opened")
     copied_shop.write("outcomes/clicks.yaml", clicks)

@@ -22,6 +22,8 @@ from engagement_pipeline.reports.summary import summary
 from engagement_pipeline.storage.settings import Settings
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PEOPLE, Scenario
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -43,7 +45,6 @@ def versions(project: Scenario) -> list[str]:
     return project.table("references/buying").sort("effective_from")["version"].unique().to_list()
 
 
-@pytest.mark.slow
 def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario, home: Path) -> None:
     problems, printed = run(project)
     assert problems == []
@@ -59,7 +60,6 @@ def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario
     assert "references/buying" in scored_tables(project.bench, LAST, refit=True)
 
 
-@pytest.mark.slow
 def test_an_older_date_is_scored_and_hands_nothing_over(project: Scenario, home: Path) -> None:
     assert run(project)[0] == []
     decided = set(project.bench.lake.partitions("audiences/perks"))
@@ -72,7 +72,6 @@ def test_an_older_date_is_scored_and_hands_nothing_over(project: Scenario, home:
     assert f"{LAST} is scored already, so as of {before} no audience is decided" in printed.getvalue()
 
 
-@pytest.mark.slow
 def test_sources_may_be_tried_before_there_is_any_score(project: Scenario, home: Path) -> None:
     for room in ("campaigns", "segments", "scores"):
         shutil.rmtree(project.folder / "catalog" / room)
@@ -83,7 +82,6 @@ def test_sources_may_be_tried_before_there_is_any_score(project: Scenario, home:
     assert project.table("events/mail").height > 0
 
 
-@pytest.mark.slow
 def test_what_fails_does_not_stop_what_does_not_need_it(project: Scenario, home: Path) -> None:
     project.drop("mail/broken.csv.gz", b"\x1f\x8b\x08not really")
     project.edit("sources/mail.yaml", "path: mail/*.csv", 'path: "mail/*.csv*"')
