@@ -20,7 +20,14 @@ from sqlalchemy.exc import (
     NoSuchModuleError,
     OperationalError,
 )
-from tenacity import retry, retry_if_exception_type, stop_after_attempt
+from tenacity import (
+    retry,
+    retry_if_exception_message,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random,
+)
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
@@ -194,8 +201,21 @@ def _options(url: sa.URL) -> dict[str, Any]:
 def _sqlite_connect(connection: Any, _record: object) -> None:
     # The driver would begin transactions by itself, and only before the first write.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    _keep_a_log(connection)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+@retry(
+    retry=retry_if_exception_message(match="database is locked"),
+    stop=stop_after_delay(BUSY_SECONDS),
+    wait=wait_random(0.01, 0.1),
+    reraise=True,
+)
+def _keep_a_log(connection: Any) -> None:
+    """Write-ahead, for good. Where two open a new file at once the second is refused without any waiting."""
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:

@@ -1,6 +1,7 @@
 """Opening the database, and what is said when it is down."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -91,6 +92,22 @@ def test_writers_at_once_wait_for_one_another(database: Database) -> None:
         thread.join()
     with database.read() as connection:
         assert (failed, connection.scalar(sa.select(table.c.n))) == ([], 40)
+
+
+def test_a_new_file_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    """Two of a hundred were refused, for a file is switched to its log without waiting for who does so, too."""
+    for number in range(40):
+        databases = [Database(f"sqlite:///{tmp_path / str(number)}.db") for _ in range(4)]
+        together = threading.Barrier(len(databases))
+
+        def begin(database: Database, together: threading.Barrier = together) -> None:
+            together.wait()
+            with database.write():
+                pass
+            database.close()
+
+        with ThreadPoolExecutor(len(databases)) as pool:
+            list(pool.map(begin, databases))
 
 
 def test_instants_come_back_in_utc(database: Database) -> None:
