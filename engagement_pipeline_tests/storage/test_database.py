@@ -95,7 +95,7 @@ def test_writers_at_once_wait_for_one_another(database: Database) -> None:
 
 
 def test_a_new_file_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
-    """Two of a hundred were refused, for a file is switched to its log without waiting for who does so, too."""
+    """Two of a hundred were refused: SQLite waits for nobody who switches a file to its log."""
     for number in range(40):
         databases = [Database(f"sqlite:///{tmp_path / str(number)}.db") for _ in range(4)]
         together = threading.Barrier(len(databases))
