@@ -188,10 +188,7 @@ def _always_null(
 
 def _rows_say_channels(draft: Draft) -> bool:
     """Whether a source says where its events happened, so that any of the plan may lie on any channel."""
-    sources = [source.spec for source in draft.sources]
-    return any(
-        source is None or any(mapping.channel is not None for mapping in source.events) for source in sources
-    )
+    return any(source.spec is None or source.spec.says_channels for source in draft.sources)
 
 
 def _plan(draft: Draft) -> dict[str, Event]:

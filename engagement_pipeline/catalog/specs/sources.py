@@ -155,6 +155,11 @@ class Source(Spec):
         return self
 
     @property
+    def says_channels(self) -> bool:
+        """Whether its rows say on which channel an event happened, which then may be any."""
+        return any(mapping.channel is not None for mapping in self.events)
+
+    @property
     def feeds(self) -> frozenset[str]:
         """The events that it brings, as `expects` says or its mappings and its plan spell out; a mapping that
         passes names through may bring others."""
