@@ -23,8 +23,8 @@ CALIBRATION, RATIO, BEATS = "calibration_error", "expected_over_observed", "beat
 COUNTS = ("people", "outcomes", "rate")
 METRICS = (*COUNTS, AUC, KS, LIFT, LEAD, CALIBRATION, RATIO, BEATS)
 
-OTHERS = {COUNT: "the event count", RFM: "RFM"}
-"""Baselines beside recency, in words."""
+NAMES = {RECENCY: "days since last event", COUNT: "event count", RFM: "RFM"}
+"""Baselines, in words."""
 
 Row = dict[str, object]
 
@@ -129,17 +129,19 @@ def _judge(judged: pl.DataFrame, read: Readings) -> Verdict:
     if judged[SCORE].n_unique() == 1:
         return Verdict(False, f"does not beat recency: everyone has the same score ({compared})")
     if low > 0:
-        return Verdict(True, f"beats recency: {ahead}{_as_good(read, float(mine[0]), list(every))}")
+        return Verdict(True, f"beats recency: {ahead}{_as_good(judged, read, float(mine[0]))}")
     top = _summary(mine)[2]
     wrong = " and points the wrong way" if top is not None and top < 0.5 else ""
     return Verdict(False, f"does not beat recency{wrong}: {ahead}")
 
 
-def _as_good(read: Readings, mine: float, places: Sequence[int]) -> str:
+def _as_good(judged: pl.DataFrame, read: Readings, mine: float) -> str:
     """What takes the shine off beating recency."""
-    found = {name: float(read.auc(model, places)[0]) for model, name in OTHERS.items()}
+    every = list(range(len(read.dates)))
+    found = {name: read.auc(model, every)[0] for model, name in NAMES.items() if model != RECENCY}
     others = [f"{name} foretells it as well (AUC {auc:.3f})" for name, auc in found.items() if auc >= mine]
-    if read.auc(RECENCY, places)[0] == 0.5:
+    # Not by its AUC: people whom it tells apart for nothing have one half as well.
+    if judged.group_by("as_of").agg(pl.col(RECENCY).n_unique())[RECENCY].max() == 1:
         others.insert(0, "recency tells nobody apart here")
     return "".join(f"; {each}" for each in others)
 

@@ -18,10 +18,10 @@ from engagement_pipeline.core.quality import (
     KS,
     LEAD,
     LIFT,
+    NAMES,
     RATIO,
 )
 
-NAMES = {"days_since_last_event": "days since last event", "event_count": "event count", "rfm": "RFM"}
 HEADER = ("", "AUC", "score ahead by", "KS", "lift")
 
 

@@ -100,9 +100,25 @@ def test_beating_recency_is_no_feat_where_another_baseline_does_as_well_or_recen
     assert ";" not in plain
     counted = quality(known.with_columns(event_count=pl.col("score")), "s", "o").verdict.words
     assert counted.startswith("beats recency: AUC 0.")
-    assert "; the event count foretells it as well (AUC 0." in counted
+    assert "; event count foretells it as well (AUC 0." in counted
     alike = quality(known.with_columns(days_since_last_event=pl.lit(-30.0)), "s", "o").verdict.words
     assert alike.endswith("; recency tells nobody apart here")
+
+
+def test_recency_tells_nobody_apart_only_where_it_is_the_same_for_everyone_of_a_date() -> None:
+    """Its AUC is one half either way: here one of two people who are otherwise alike acted lately."""
+    lately = people(750, score=0.9).with_columns(days_since_last_event=pl.lit(-1.0))
+    long_ago = lately.with_columns(
+        pl.format("q{}", "person_id").alias("person_id"), days_since_last_event=pl.lit(-30.0)
+    )
+    apart = quality(pl.concat([lately, long_ago]), "s", "o")
+    assert value(apart, "days_since_last_event", AUC)[0] == 0.5
+    assert apart.verdict.beats
+    assert "nobody apart" not in apart.verdict.words
+    later = long_ago.with_columns(pl.col("as_of") + timedelta(days=30))
+    assert quality(pl.concat([lately, later]), "s", "o").verdict.words.endswith(
+        "; recency tells nobody apart here"
+    )
 
 
 def test_a_score_that_points_the_wrong_way_is_told_so() -> None:
