@@ -76,6 +76,19 @@ def with_people(
     yield added_up(nothing[0], plans, as_of, nothing[1]), rest
 
 
+def points_of(
+    windows: Iterable[Window], plan: ScorePlan, known: pl.DataFrame | None, as_of: date
+) -> Iterator[pl.DataFrame]:
+    """`frames.POINTS` of the plan, window by window. known: see `core.points.contributed`; None of a plan
+    that does not ask about people."""
+    if known is None:
+        for window in windows:
+            yield window.points(plan)
+        return
+    for window, people in with_people(windows, known, [plan], as_of):
+        yield window.points(plan, people)
+
+
 def added_up(
     daily: pl.LazyFrame, plans: Sequence[ScorePlan], as_of: date, messages: pl.LazyFrame | None = None
 ) -> Window:

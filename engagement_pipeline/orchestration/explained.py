@@ -15,7 +15,7 @@ from engagement_pipeline.core.facts import profile_facts
 from engagement_pipeline.core.frames import POINT, POINTS
 from engagement_pipeline.core.scales import edges
 from engagement_pipeline.core.words import as_text
-from engagement_pipeline.engines.window import Window, with_people
+from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.known import known_rows, people_on
 from engagement_pipeline.orchestration.measured import covered
 from engagement_pipeline.orchestration.past import (
@@ -88,11 +88,7 @@ class Explained:
                 windows = bench.engine.windows(daily, [plan], as_of, said)
         except (MeasuresMissing, StorageError):
             return None
-        if known is None:
-            found = [window.points(plan) for window in windows]
-        else:
-            mine = with_people(windows, known.filter(one), [plan], as_of)
-            found = [window.points(plan, people) for window, people in mine]
+        found = points_of(windows, plan, None if known is None else known.filter(one), as_of)
         return pl.concat([POINTS.to_frame(), *(as_text(part).select(POINTS.names()) for part in found)])
 
     def row(self) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ import polars as pl
 
 from engagement_pipeline.core.identity import known_on
 from engagement_pipeline.core.plan import ScorePlan
-from engagement_pipeline.engines.window import Window, with_people
+from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.inputs import points_inputs
 from engagement_pipeline.orchestration.known import known_rows, stored_aliases
 from engagement_pipeline.orchestration.measured import covered
@@ -84,13 +84,7 @@ class Points:
             start = bench.catalog.project.start_date
             check_coverage(covered(bench), plan, start, given.as_of, given.until)
             windows = self._windows(given)
-        if known is None:
-            parts = [window.points(plan) for window in windows]
-        else:
-            parts = [
-                window.points(plan, people)
-                for window, people in with_people(windows, known, [plan], given.as_of)
-            ]
+        parts = points_of(windows, plan, known, given.as_of)
         empty = pl.DataFrame(schema={"person_id": pl.String, "points": pl.Int64})
         return pl.concat([empty, *(part.select("person_id", "points") for part in parts)])
 

@@ -18,7 +18,7 @@ from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.references import fitted
 from engagement_pipeline.core.scores import TRUSTED, attach, standing
 from engagement_pipeline.core.unverified import Unverified, by_day, unverified
-from engagement_pipeline.engines.window import Window, with_people
+from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.known import known_rows, people_on, people_tables, stored_aliases
 from engagement_pipeline.orchestration.measured import (
     COVERAGE,
@@ -60,22 +60,11 @@ def points_rows(
     several a frame each, all from one reading of their days. made: the tables that the run makes, whose
     points of one date share their reading and sums."""
     if len(days) == 1:
-        yield from _points_of(bench, plan, days[0], _shared_windows(bench, plan, days[0], made))
+        windows = _shared_windows(bench, plan, days[0], made)
+        yield from points_of(windows, plan, known_rows(bench, plan, days[0]), days[0])
         return
-    for as_of, windows in _windows_by_date(bench, plan, sorted(days)):
-        yield pl.concat(_points_of(bench, plan, as_of, windows))
-
-
-def _points_of(
-    bench: Workbench, plan: ScorePlan, as_of: date, windows: Iterable[Window]
-) -> Iterator[pl.DataFrame]:
-    known = known_rows(bench, plan, as_of)
-    if known is None:
-        for window in windows:
-            yield window.points(plan)
-        return
-    for window, people in with_people(windows, known, [plan], as_of):
-        yield window.points(plan, people)
+    for as_of, of_date in _windows_by_date(bench, plan, sorted(days)):
+        yield pl.concat(points_of(of_date, plan, known_rows(bench, plan, as_of), as_of))
 
 
 def _shared_windows(bench: Workbench, plan: ScorePlan, as_of: date, made: Iterable[str]) -> Iterator[Window]:
