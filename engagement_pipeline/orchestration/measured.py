@@ -7,7 +7,7 @@ computing what is lacking. Nothing is stored and Dagster is not needed. Not here
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -157,6 +157,20 @@ def compute(
         missing = [measure for name, measure in measures.items() if name in each.missing]
         if events and missing:
             yield from made(pl.concat(events, how="diagonal"), missing)
+
+
+def coverage_of(
+    work: Sequence[Work], versions: Mapping[str, str], stored: Mapping[str, str], measures: Collection[str]
+) -> pl.DataFrame:
+    """See `coverage_rows`, of work that was done: all of these measures but those that were left."""
+    return pl.concat(
+        coverage_rows(
+            {day: versions[day] for day in each.days},
+            stored,
+            [name for name in measures if name not in each.left],
+        )
+        for each in work
+    )
 
 
 def coverage_rows(

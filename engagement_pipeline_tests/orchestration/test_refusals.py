@@ -224,7 +224,7 @@ def test_measures_without_their_coverage_are_never_read_as_zero(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(measures, "coverage_rows", killed)
+        patched.setattr(measures, "coverage_of", killed)
         copied.run("event_days", LAST, only=["daily_measures"], ok=False)
     copied.edit("scores/reading.yaml", kept, kept + rule)
     why = failures(copied.run("as_of_dates", LAST, ok=False))["points__reading"]

@@ -20,7 +20,7 @@ from engagement_pipeline.orchestration.measured import (
     MESSAGES,
     Work,
     compute,
-    coverage_rows,
+    coverage_of,
     covered,
     event_sources,
     events_versions,
@@ -96,13 +96,8 @@ def measures_asset(bench: Workbench) -> dg.AssetsDefinition:
             bench.lake.commit(staged[table])
         yield materialized(context, bench, staged[MEASURES], {"newly computed": markdown(work_table(work))})
         # A run killed here leaves coverage of other measures than are stored now, which counts for nothing.
-        made = [
-            coverage_rows(
-                {day: versions[day] for day in each.days}, stored, [m for m in measures if m not in each.left]
-            )
-            for each in work
-        ]
-        bench.lake.commit(bench.stage(COVERAGE, pl.concat(made), keys, inputs))
+        made = coverage_of(work, versions, stored, measures)
+        bench.lake.commit(bench.stage(COVERAGE, made, keys, inputs))
 
     return daily_measures
 
