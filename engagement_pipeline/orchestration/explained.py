@@ -17,7 +17,6 @@ from engagement_pipeline.core.scales import edges
 from engagement_pipeline.core.words import as_text
 from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.known import known_rows, people_on
-from engagement_pipeline.orchestration.measured import covered
 from engagement_pipeline.orchestration.past import (
     Definition,
     Population,
@@ -81,7 +80,7 @@ class Explained:
         try:
             known = known_rows(bench, plan, as_of, parts_as_stored=True)
             if plan.rules:
-                check_coverage(covered(bench), plan, bench.catalog.project.start_date, as_of)
+                check_coverage(bench, plan, [as_of])
                 said = message_rows(bench, [plan], as_of)
                 said = None if said is None else said.filter(one)
                 daily = window_rows(bench, [plan], as_of).filter(one)

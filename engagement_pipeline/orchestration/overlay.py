@@ -61,9 +61,10 @@ class Overlay(Lake):
         return table in self._layers or super().exists(table)
 
     def version(self, table: str) -> int | None:
-        """The stored table's newest version; of one that is only in the layer 0."""
+        """The stored table's newest version; with a layer over it another one, below zero: what was read
+        before there was the layer is not what is read now."""
         found = super().version(table)
-        return 0 if found is None and table in self._layers else found
+        return found if table not in self._layers else -1 if found is None else -2 - found
 
     def partitions(self, table: str) -> dict[str, PartitionInfo]:
         """Partition -> what it holds, those of the layer included."""

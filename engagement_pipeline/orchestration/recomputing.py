@@ -16,7 +16,6 @@ from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.inputs import points_inputs
 from engagement_pipeline.orchestration.known import known_rows, stored_aliases
-from engagement_pipeline.orchestration.measured import covered
 from engagement_pipeline.orchestration.windows import check_coverage, message_rows, window_rows, window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import StorageError, older
@@ -81,8 +80,7 @@ class Points:
             known = known.filter(~pl.col("person_id").is_in(gone.implode()))
         windows: Iterable[Window] = []
         if plan.rules:
-            start = bench.catalog.project.start_date
-            check_coverage(covered(bench), plan, start, given.as_of, given.until)
+            check_coverage(bench, plan, [given.as_of], given.until)
             windows = self._windows(given)
         parts = points_of(windows, plan, known, given.as_of)
         empty = pl.DataFrame(schema={"person_id": pl.String, "points": pl.Int64})
@@ -115,7 +113,7 @@ def _windows(
 ) -> Iterable[Window]:
     """What events up to a day give on the as-of date."""
     known = pl.col("event_date") <= pl.lit(given.until)
-    rows = window_rows(bench, plans, given.as_of, allow_missing=True, ids_on=given.ids_on)
+    rows = window_rows(bench, plans, given.as_of, ids_on=given.ids_on)
     said = message_rows(bench, plans, given.as_of, ids_on=given.ids_on)
     return bench.engine.windows(
         only(rows.filter(known)),

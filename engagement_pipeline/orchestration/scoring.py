@@ -1,7 +1,8 @@
 """Points and scores of as-of dates, from what is stored: the one way there, whoever asks.
 
-Here: which rows a score reads, over which days, and what is refused. Nothing is stored and Dagster is not
-needed. Not here: the arithmetic (`core`), the assets (`assets.scores`).
+Here: points from windows, references and scores from points, and points refused that other rules made.
+Nothing is stored and Dagster is not needed. Not here: which rows a window holds (`windows`), the arithmetic
+(`core`), the assets (`assets.scores`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,12 +21,7 @@ from engagement_pipeline.core.scores import TRUSTED, attach, standing
 from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.known import known_rows, people_on, people_tables, stored_aliases
-from engagement_pipeline.orchestration.measured import (
-    COVERAGE,
-    MEASURES,
-    MESSAGES,
-    covered,
-)
+from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
 from engagement_pipeline.orchestration.standing import (
     bands_before,
     frozen,
@@ -38,6 +34,7 @@ from engagement_pipeline.orchestration.windows import (
     days_of,
     message_rows,
     reads_from,
+    stored_coverage,
     window_rows,
     window_tables,
 )
@@ -73,10 +70,8 @@ def _shared_windows(bench: Workbench, plan: ScorePlan, as_of: date, made: Iterab
         return
     run = [each for each in bench.plans.values() if each.rules and f"points/{each.name}" in made]
     # Taken before reading, so that nothing is kept under a newer version than was read.
-    versions = sorted(bench.versions((*window_tables(bench), COVERAGE)).items())
-    stored = bench.coverage.rows(tuple(versions), lambda: covered(bench).collect())
-    check_coverage(stored.lazy(), plan, bench.catalog.project.start_date, as_of)
-    key = (as_of, *versions)
+    key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
+    check_coverage(bench, plan, [as_of])
     yield from bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
 
 
@@ -88,9 +83,7 @@ def _windows_by_date(
     if not plan.rules:
         yield from ((as_of, []) for as_of in days)
         return
-    stored = covered(bench).collect().lazy()
-    for as_of in days:
-        check_coverage(stored, plan, bench.catalog.project.start_date, as_of)
+    check_coverage(bench, plan, days)
     needed = [as_of.isoformat() for as_of in days_of(bench, [plan], days)]
     daily = bench.lake.scan(MEASURES, needed)
     said = None
@@ -111,13 +104,13 @@ def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified 
 
     key = (as_of, *sorted(bench.versions(tables).items()))
     totals = bench.totals.rows(key, compute).lazy()
-    return unverified(totals, covered(bench), plan, shadows_of(bench.catalog), project.start_date, as_of)
+    shadows = shadows_of(bench.catalog)
+    return unverified(totals, stored_coverage(bench), plan, shadows, project.start_date, as_of)
 
 
 def _windows(bench: Workbench, as_of: date, plans: Sequence[ScorePlan]) -> Iterable[Window]:
-    # Days that only another plan's longer window has may be missing: its own step refuses them.
-    rows = window_rows(bench, plans, as_of, allow_missing=True)
-    return bench.engine.windows(rows, plans, as_of, message_rows(bench, plans, as_of))
+    rows, said = window_rows(bench, plans, as_of), message_rows(bench, plans, as_of)
+    return bench.engine.windows(rows, plans, as_of, said)
 
 
 def reference_rows(

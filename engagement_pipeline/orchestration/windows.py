@@ -1,7 +1,7 @@
 """The rows that points are made from: which days and measures they need, and reading them.
 
-Here: what a window holds, and what is refused because it was never measured. Nothing is stored and Dagster is
-not needed. Not here: computing measures (`measured`), points and scores (`scoring`).
+Here: what a window holds, over which days, and what is refused because it was never measured. Nothing is
+stored and Dagster is not needed. Not here: computing measures (`measured`), points and scores (`scoring`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from engagement_pipeline.core.identity import stitched, stitched_messages
 from engagement_pipeline.core.measures import SHADOW
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.orchestration.known import stored_aliases
-from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
+from engagement_pipeline.orchestration.measured import COVERAGE, MEASURES, MESSAGES, covered
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
@@ -33,13 +33,13 @@ def window_rows(
     plans: Sequence[ScorePlan],
     as_of: date,
     *,
-    allow_missing: bool = False,
     ids_on: date | None = None,
 ) -> pl.LazyFrame:
     """`frames.DAILY_MEASURES` of the longest window of the plans, by person as known on the date (or, to find
     out what that changed, on another one, `ids_on`): with `message_rows` the one way from what is stored to
-    points. What they read is named in `window_tables`."""
-    rows = bench.lake.scan(MEASURES, _days(bench, plans, as_of), allow_missing=allow_missing)
+    points. What they read is named in `window_tables`. Days that are missing are left out, for only one of
+    the plans may need them: `check_coverage` knows them."""
+    rows = bench.lake.scan(MEASURES, _days(bench, plans, as_of), allow_missing=True)
     needed = sorted({measure for plan in plans for measure in plan.measures})
     return stitched(rows, stored_aliases(bench), ids_on or as_of, needed)
 
@@ -48,7 +48,7 @@ def message_rows(
     bench: Workbench, plans: Sequence[ScorePlan], as_of: date, *, ids_on: date | None = None
 ) -> pl.LazyFrame | None:
     """`frames.DAILY_MESSAGES` of the same window, by person as known on the date; None where no plan counts
-    messages. Days that are missing are left out: `check_coverage` knows them."""
+    messages. Days that are missing are left out here, too."""
     if not (needed := sorted({measure for plan in plans for measure in plan.message_measures})):
         return None
     if not bench.lake.exists(MESSAGES):
@@ -77,15 +77,27 @@ def days_of(bench: Workbench, plans: Sequence[ScorePlan], dates: Sequence[date])
     return sorted(found)
 
 
+def stored_coverage(bench: Workbench) -> pl.LazyFrame:
+    """`measured.covered` of every day, read once for all scores of a run."""
+    # Taken before reading, so that nothing is kept under a newer version than was read.
+    versions = bench.versions((COVERAGE, MEASURES, MESSAGES))
+    return bench.coverage.rows(tuple(sorted(versions.items())), lambda: covered(bench).collect()).lazy()
+
+
 def check_coverage(
-    coverage: pl.LazyFrame, plan: ScorePlan, start: date, as_of: date, until: date | None = None
+    bench: Workbench, plan: ScorePlan, dates: Sequence[date], until: date | None = None
 ) -> None:
     """Raises MeasuresMissing unless every measure of the plan was computed for every day (up to `until`) on
-    which it counts and that lies in the project. A day without rows means nobody did anything only when it
-    was computed."""
-    wanted = days_wanted([(plan, as_of)], start).filter(pl.col("event_date") <= (until or as_of))
-    missing = wanted.join(coverage, on=["event_date", "measure"], how="anti").sort("event_date").collect()
-    if not missing.is_empty():
+    which it counts as of the dates and that lies in the project; of the first date that lacks any. A day
+    without rows means nobody did anything only when it was computed."""
+    wanted = days_wanted(((plan, as_of) for as_of in dates), bench.catalog.project.start_date)
+    if until is not None:
+        wanted = wanted.filter(pl.col("event_date") <= until)
+    lacking = wanted.join(stored_coverage(bench), on=["event_date", "measure"], how="anti")
+    found = lacking.sort("as_of", "event_date").collect()
+    if not found.is_empty():
+        as_of = found["as_of"][0]
+        missing = found.filter(pl.col("as_of") == as_of)
         days: Sequence[date] = missing["event_date"].unique(maintain_order=True).to_list()
         span = f"for {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
         raise MeasuresMissing(

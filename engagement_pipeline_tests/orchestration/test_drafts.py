@@ -10,8 +10,9 @@ from engagement_pipeline.catalog.drafted import load_drafted
 from engagement_pipeline.catalog.issues import CatalogError
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.orchestration.comparing import preview
-from engagement_pipeline.orchestration.drafts import NothingToPreview, Trial, stored_lake
+from engagement_pipeline.orchestration.drafts import NothingToPreview, Trial, measure_missing, stored_lake
 from engagement_pipeline.orchestration.edits import Edit, OtherProject, compute_both
+from engagement_pipeline.orchestration.windows import MeasuresMissing, check_coverage
 from engagement_pipeline_tests.orchestration.drafting import DRAFT, drafted, previewed
 from engagement_pipeline_tests.orchestration.scenario import (
     BUYING,
@@ -85,6 +86,22 @@ def test_a_changed_relative_scale_is_read_against_the_reference_a_refit_makes(
     copied.run("refit", LAST)
     assert_frame_equal(tried, copied.table("scores/buying", LAST), check_row_order=False)
     assert set(tried["state"]) <= {"scored", "inactive"}
+
+
+def test_measures_that_were_looked_for_before_they_were_computed_are_found(
+    made: Scenario, tmp_path: Path
+) -> None:
+    """What is stored for which day is read once for all scores, but not over what comes to lie above it."""
+    catalog = load_drafted(drafted(tmp_path, DRAFT), made.folder / "catalog")
+    trial = Trial(catalog, made.settings, made.bench.lake, LAST, tmp_path)
+    plan = trial.plans["reading"]
+    first = rf"reading on {DAYS[-2]} needs 1 measure\(s\) on 4 day\(s\).*email_opened"
+    with pytest.raises(MeasuresMissing, match=first):
+        check_coverage(trial, plan, [LAST, DAYS[-2]])
+    with pytest.raises(MeasuresMissing, match=f"reading on {LAST} needs"):
+        check_coverage(trial, plan, [LAST])
+    measure_missing([trial], {trial: [plan.name]}, lambda _: None)
+    check_coverage(trial, plan, [LAST])
 
 
 def test_the_figures_of_a_preview_add_up(made: Scenario, tmp_path: Path) -> None:
