@@ -15,6 +15,7 @@ from engagement_pipeline.core.facts import facts
 from engagement_pipeline.core.frames import ALIASES, CONSENTS
 from engagement_pipeline.core.ordered import ascending
 from engagement_pipeline.core.plan import ScorePlan
+from engagement_pipeline.orchestration.past import other_version
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import older
 
@@ -108,11 +109,7 @@ def _other(bench: Workbench, table: str, column: str, present: str, as_of: date)
     """A version other than the present one that stored rows of the date say they were made by."""
     if as_of.isoformat() not in bench.lake.partitions(table):
         return None
-    stored = bench.lake.scan(table, [as_of.isoformat()])
-    found: str | None = (
-        stored.select(pl.col(column).filter(pl.col(column) != present).first()).collect().item()
-    )
-    return found
+    return other_version(bench.lake.scan(table, [as_of.isoformat()]), column, present)
 
 
 def people_on(

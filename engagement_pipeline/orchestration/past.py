@@ -56,6 +56,14 @@ def definition_of(bench: Workbench, name: str, digest: str) -> Definition | None
     return None
 
 
+def other_version(rows: pl.LazyFrame, column: str, present: str) -> str | None:
+    """A version other than the present one that stored rows say they were made by, in this column; None where
+    they say none."""
+    other = rows.select(pl.col(column).filter(pl.col(column) != present).first())
+    found: str | None = other.collect().item()
+    return found
+
+
 def stored_scores(bench: Workbench, name: str, as_of: date) -> pl.LazyFrame:
     """`frames.SCORES` of one date as stored; no rows where it was not scored."""
     table, key = f"scores/{name}", as_of.isoformat()

@@ -22,6 +22,7 @@ from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.known import known_rows, people_on, people_tables, stored_aliases
 from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
+from engagement_pipeline.orchestration.past import other_version
 from engagement_pipeline.orchestration.standing import (
     bands_before,
     frozen,
@@ -191,11 +192,7 @@ def asked_of(plan: ScorePlan) -> frozenset[str]:
 
 def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:
     """Raises PointsOutdated where the stored points were computed by other rules than the plan's."""
-    found = points.select(
-        pl.col("points_digest").filter(pl.col("points_digest") != plan.points_digest).first()
-    )
-    other = found.collect().item()
-    if other is not None:
+    if (other := other_version(points, "points_digest", plan.points_digest)) is not None:
         raise PointsOutdated(
             f"points/{plan.name} on {as_of} were computed by version {other} of the definition, which is now "
             f"{plan.points_digest}. Materialize points/{plan.name} for {as_of}, then this again."
