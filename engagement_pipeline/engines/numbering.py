@@ -36,7 +36,9 @@ def numbered(ids: Sequence[pl.Series]) -> tuple[pl.Series, list[pl.Series]]:
     firsts = [each.arg_unique() for each in hashes]
     names = pl.concat([each.gather(first) for each, first in zip(ids, firsts, strict=True)])
     found = pl.DataFrame({"name": names, "hash": names.hash(seed=0), "proof": names.hash(seed=1)})
-    directory = _Directory(found.unique("hash", keep="any").sort("name"))
+    if len(ids) > 1:  # else nobody is there twice
+        found = found.unique("hash", keep="any")
+    directory = _Directory(found.sort("name"))
     try:
         places = [directory.places(each, hashed) for each, hashed in zip(ids, hashes, strict=True)]
     except _SameHash:

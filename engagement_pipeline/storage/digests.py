@@ -1,113 +1,106 @@
-"""Hashes of rows, whose sum tells whether a partition's content changed.
+"""Digests of a partition's rows, which tell whether its content changed.
 
-Here: 64 bits per row, the same on every machine and however rows are ordered or cut. Not here: when they are
-taken (`part_files`). They find changes; they withstand nobody who wants to find two contents with one sum.
+Here: the same on every machine and however rows are cut into frames. Not here: when they are taken
+(`part_files`). They find changes; they withstand nobody who wants to find two contents with one digest.
 """
 
-from collections.abc import Iterator
+import json
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import polars_hash as plh
+import xxhash
 
-Hashes = npt.NDArray[np.uint64]
-
-_STEP, _FACTOR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
-_NULL = np.uint64(0x94D049BB133111EB)
-_HALF = np.uint64(32)
-BLOCK = 8_192
+Values = npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]
 
 
-def encoded_rows(frame: pl.DataFrame) -> int:
-    """The sum of the rows' hashes, each of the row written out as bytes."""
-    total: int = frame.select(plh.hash_rows(pl.all()).nchash.xxh3_64().cast(pl.Int128).sum()).item()
-    return total
+class Digest(Protocol):
+    """Of rows that come in frames."""
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Takes in rows that follow those before."""
+
+    def text(self) -> str:
+        """What it comes to."""
 
 
-def folded_rows(frame: pl.DataFrame) -> int:
-    """The same by other means: column by column, which takes 0.05 s for 400,000 rows with a million
-    contributions where writing rows out takes 0.15 s. Other hashes than those of `encoded_rows`."""
-    hashes = _fold(frame.get_columns(), frame.height)
-    low = int((hashes & np.uint64(0xFFFFFFFF)).sum())
-    return (int((hashes >> _HALF).sum()) << 32) + low  # Python's integers do not overflow
+class AnyOrder:
+    """Of rows in any order: the sum of their hashes, each of the row written out as bytes."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """See `Digest`."""
+        self._sum += rows.select(plh.hash_rows(pl.all()).nchash.xxh3_64().cast(pl.Int128).sum()).item()
+
+    def text(self) -> str:
+        """See `Digest`."""
+        return str(self._sum)
 
 
-def _fold(columns: list[pl.Series], rows: int) -> Hashes:
-    """The values times a number that each column has for itself, added up: the same values in other columns
-    are another row. Columns of zeros, as what caps took mostly is, cost nothing."""
-    found = np.full(rows, _STEP)
-    values = [(_weight(place), _values(column)) for place, column in enumerate(columns)]
-    # The first ones tell mostly: looking at all is as much work as adding up.
-    some = [(weight, each) for weight, each in values if each[:BLOCK].any() or each.any()]
-    for block in _blocks(rows):
-        hashes = found[block]
-        for weight, each in some:
-            hashes += each[block] * weight
-        _mix(hashes)
-    return found
+class InOrder:
+    """Of rows that have one order: 128 bits (XXH3) for each column, of its values one after the other. It
+    takes 0.02 s for 400,000 rows with a million contributions, where writing rows out takes 0.15 s.
+
+    Kinds of text are text, 0.0 has no sign, and a list of nothing is not a missing one.
+    """
+
+    def __init__(self) -> None:
+        self._hashes: dict[str, xxhash.xxh3_128] = {}
+        self._rows: dict[str, int] = {}
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """See `Digest`."""
+        for column in rows.get_columns():
+            self._add(column.name, column)
+
+    def text(self) -> str:
+        """See `Digest`."""
+        found = {name: each.hexdigest() for name, each in self._hashes.items()}
+        return json.dumps(found, sort_keys=True)
+
+    def _add(self, name: str, column: pl.Series) -> None:
+        if column.is_empty():
+            return
+        before = self._rows.get(name, 0)
+        self._rows[name] = before + len(column)
+        if column.null_count():  # where they are: among the values stand zeros
+            places = column.is_null().arg_true().cast(pl.Int64) + before
+            self._update(f"{name} is null", places.to_numpy())
+        if isinstance(column.dtype, pl.List):
+            self._update(name, column.list.len().fill_null(0).cast(pl.Int64).to_numpy())
+            self._add(f"{name}[]", column.explode(empty_as_null=False, keep_nulls=False))
+        elif isinstance(column.dtype, pl.Struct):
+            for inner in column.struct.unnest().get_columns():
+                self._add(f"{name}.{inner.name}", inner)
+        else:
+            self._update(name, _values(column))
+
+    def _update(self, name: str, values: Values) -> None:
+        self._hashes.setdefault(name, xxhash.xxh3_128()).update(np.ascontiguousarray(values).data)
 
 
-def _weight(place: int) -> np.uint64:
-    """Odd, so that no two values have the same product."""
-    mixed = np.array([place + 1], dtype=np.uint64) * _STEP
-    _mix(mixed)
-    return np.uint64(mixed[0] | np.uint64(1))
-
-
-def _blocks(rows: int) -> Iterator[slice]:
-    """Few enough rows that every step over them finds them in the processor's cache: half of the time."""
-    return (slice(start, start + BLOCK) for start in range(0, rows, BLOCK))
-
-
-def _mix(hashes: Hashes) -> None:
-    """Every bit comes to depend on every other, so that sums of rows tell which values stand together."""
-    hashes *= _NULL
-    hashes ^= hashes >> _HALF
-    hashes *= _FACTOR
-    hashes ^= hashes >> _HALF
-
-
-def _values(column: pl.Series) -> Hashes:
-    """64 bits per value, different for different ones unless text collides; all nulls alike."""
+def _values(column: pl.Series) -> Values:
+    """64 bits per value, different for different ones unless text collides; zeros of a null."""
     kind = column.dtype
-    if isinstance(kind, pl.List):
-        found = _lists(column)
-    elif isinstance(kind, pl.Struct):
-        found = _fold(column.struct.unnest().get_columns(), len(column))
-    elif isinstance(kind, pl.Enum):  # as the text that it stands for
-        words = pl.Series([*_texts(kind.categories), _NULL], dtype=pl.UInt64)
-        found = words.gather(column.to_physical().cast(pl.UInt32).fill_null(0)).to_numpy()
+    if isinstance(kind, pl.Enum):  # as the text that it stands for
+        places = column.to_physical().fill_null(0).to_numpy()
+        found: Values = _texts(kind.categories)[places] if len(kind.categories) else places.astype(np.uint64)
     elif kind in (pl.String, pl.Categorical):
-        found = _texts(column)
+        found = _texts(column.cast(pl.String).fill_null(""))
     elif kind.is_float():
-        found = (column.cast(pl.Float64).fill_null(0.0).to_numpy() + 0.0).view(np.uint64)  # -0.0 is 0.0
+        found = column.cast(pl.Float64).fill_null(0.0).to_numpy() + 0.0  # -0.0 is 0.0
     else:
-        found = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64)
+        found = column.to_physical().cast(pl.Int64).fill_null(0).to_numpy()
     if column.null_count():
-        found = np.where(column.is_null().to_numpy(), _NULL, found)
+        found = np.where(column.is_null().to_numpy(), found.dtype.type(0), found)
     return found
 
 
-def _texts(column: pl.Series) -> Hashes:
-    text = column.cast(pl.String).fill_null("").to_frame("text")
-    found: Hashes = text.select(pl.col("text").nchash.xxh3_64()).to_series().to_numpy()  # type: ignore[attr-defined]
-    return found
-
-
-def _lists(column: pl.Series) -> Hashes:
-    """Values and their places: the same values in another order are another list."""
-    lengths = column.list.len().fill_null(0).cast(pl.Int64).to_numpy()
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    inner = _values(column.explode(empty_as_null=False, keep_nulls=False))
-    firsts = np.repeat(starts, lengths)
-    upto = np.zeros(len(inner) + 1, dtype=np.uint64)
-    for block in _blocks(len(inner)):
-        places = np.arange(block.start, min(block.stop, len(inner))) - firsts[block]
-        hashes = inner[block] ^ (places.view(np.uint64) * _STEP)
-        _mix(hashes)
-        upto[1:][block] = hashes
-    np.cumsum(upto, out=upto)
-    found: Hashes = upto[ends] - upto[starts] + lengths.view(np.uint64) * _FACTOR
+def _texts(column: pl.Series) -> npt.NDArray[np.uint64]:
+    hashed = column.to_frame("text").select(pl.col("text").nchash.xxh3_64())  # type: ignore[attr-defined]
+    found: npt.NDArray[np.uint64] = hashed.to_series().to_numpy()
     return found

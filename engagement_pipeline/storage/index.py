@@ -8,6 +8,7 @@ Here: that bookkeeping. Not here: deciding what to write (`lake`).
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 import sqlalchemy as sa
 from deltalake import DeltaTable
@@ -110,11 +111,21 @@ def _load(database: Database, name: str, delta_id: str) -> tuple[int, dict[str, 
         row = connection.execute(sa.select(TABLES).where(TABLES.c.name == name)).one_or_none()
         if row is None or row.delta_id != delta_id:
             return -1, {}
-        found = connection.execute(sa.select(PARTITIONS).where(PARTITIONS.c.table_name == name))
+        kept = PARTITIONS.c
+        inputs = sa.cast(kept.inputs, sa.Text)
+        columns = (kept.partition, kept.delta_version, kept.data_version, kept.rows, inputs)
+        found = connection.execute(sa.select(*columns).where(kept.table_name == name))
         return row.delta_version, {
-            each.partition: PartitionInfo(each.delta_version, each.data_version, each.rows, each.inputs)
-            for each in found
+            key: PartitionInfo(version, data_version, rows, _inputs(text))
+            for key, version, data_version, rows, text in found
         }
+
+
+@lru_cache(maxsize=4096)
+def _inputs(text: str) -> Mapping[str, int]:
+    """Of a year of days most have the same: they are read once."""
+    found: dict[str, int] = json.loads(text)
+    return found
 
 
 def _read(commit: Mapping[str, object], stored: Mapping[str, PartitionInfo]) -> dict[str, PartitionInfo]:

@@ -17,6 +17,7 @@ from engagement_pipeline.storage.actions import Actions, added
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.floors import below_floor
 from engagement_pipeline.storage.locks import Held, lock
+from engagement_pipeline.storage.opened import Opened
 from engagement_pipeline.storage.part_files import StagedPartition
 from engagement_pipeline.storage.prepared import prepared
 from engagement_pipeline.storage.scratch import staging_folder
@@ -40,6 +41,7 @@ class Lake:
     def __init__(self, root: str, database: Database):
         self.root = root.rstrip("/")
         self.database = database
+        self.opened = Opened()
 
     def __repr__(self) -> str:
         return f"Lake({self.root!r}, {self.database!r})"
@@ -158,7 +160,7 @@ class Lake:
     def _commit(
         self, spec: TableSpec, staged: Mapping[str, StagedPartition], inputs: dict[str, int], held: Held
     ) -> Commit:
-        table = prepared(self.uri(spec.name), spec, self._open(spec.name))
+        table = prepared(self.uri(spec.name), spec, self._open(spec.name, fresh=True))
         stored = index.partitions(self.database, spec.name, table)
         self._refuse_stale(spec.name, stored, staged, inputs)
         self._refuse_erased(spec.name, inputs)
@@ -220,9 +222,12 @@ class Lake:
                     "run it again."
                 )
 
-    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+    def _open(self, table: str, version: int | None = None, *, fresh: bool = False) -> DeltaTable | None:
+        """None for one never written. A table that is to be changed is opened `fresh`, others are shared."""
         try:
-            return DeltaTable(self.uri(table), version=version)
+            if fresh or version is not None:
+                return DeltaTable(self.uri(table), version=version)
+            return self.opened.newest(self.uri(table))
         except TableNotFoundError:
             return None
 

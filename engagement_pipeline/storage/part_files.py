@@ -1,7 +1,7 @@
 """The parquet files of one partition: how rows are written into them, and what is told of each.
 
 Here: one file at a time, with the digest of its rows and Delta's statistics. Not here: which rows belong into
-which partition, in what order and whether they are valid (`staging`), and commits (`commits`).
+which partition, in what order and whether they are valid (`staging`), and commits (`lake`).
 """
 
 import json
@@ -13,8 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
+from engagement_pipeline.core.ordered import PEEK
 from engagement_pipeline.core.words import as_text
-from engagement_pipeline.storage.digests import encoded_rows, folded_rows
+from engagement_pipeline.storage.digests import AnyOrder, Digest, InOrder
 from engagement_pipeline.storage.tables import NO_STATISTICS, TableSpec
 
 ROW_GROUP = 200_000
@@ -36,23 +37,30 @@ class StagedFile:
 class StagedPartition:
     """The new content of one partition."""
 
+    columns: str
+    """See `TableSpec.digest_columns`."""
+    digest: Digest
     rows: int = 0
-    hashes: int = 0
     files: list[StagedFile] = field(default_factory=list)
-    columns: str = ""
+
+    @classmethod
+    def of(cls, spec: TableSpec) -> "StagedPartition":
+        """One of the table, without rows as yet."""
+        return cls(spec.digest_columns, InOrder() if spec.one_order else AnyOrder())
 
     @property
     def data_version(self) -> str:
-        """Digest of the columns and the set of rows; the same however rows are ordered or cut into files."""
-        return sha256(f"{self.columns}:{self.rows}:{self.hashes}".encode()).hexdigest()[:16]
+        """Digest of the columns and the rows; the same however these are cut into files, and, unless the
+        table has but one order, however they are ordered."""
+        return sha256(f"{self.columns}:{self.rows}:{self.digest.text()}".encode()).hexdigest()[:16]
 
 
 def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, folder: Path | None) -> None:
     """Adds a file of rows of one partition to what is staged of it; without a folder they are only counted,
-    being stored already."""
+    being stored already. Where rows have one order they come in it."""
     if folder is not None and frame.height:
         path = folder / f"part-{uuid.uuid4().hex}.parquet"
-        if spec.folded:
+        if spec.one_order:
             frame = _worded(frame)
         stored = frame.drop(spec.partition_by) if spec.partition_by else frame
         stored.write_parquet(
@@ -64,7 +72,7 @@ def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, fold
         )
         into.files.append(StagedFile(path, frame.height, _stats(spec, frame)))
     into.rows += frame.height
-    into.hashes += _hashes(spec, frame)
+    into.digest.add(frame.select(name for name in spec.schema if name not in spec.provenance))
 
 
 def _worded(frame: pl.DataFrame) -> pl.DataFrame:
@@ -72,9 +80,14 @@ def _worded(frame: pl.DataFrame) -> pl.DataFrame:
     alike = {
         column.name: str(column[0])
         for column in frame.get_columns()
-        if column.dtype == pl.String and not column.null_count() and (column == column[0]).all()
+        if column.dtype == pl.String and not column.null_count() and _alike(column)
     }
     return frame.with_columns(pl.lit(word, dtype=pl.Enum([word])).alias(name) for name, word in alike.items())
+
+
+def _alike(column: pl.Series) -> bool:
+    first = column[0]
+    return bool((column.head(PEEK) == first).all()) and bool((column == first).all())
 
 
 def _types(frame: pl.DataFrame) -> dict[str, str] | None:
@@ -87,12 +100,6 @@ def _types(frame: pl.DataFrame) -> dict[str, str] | None:
     said.write_parquet(file)
     file.seek(0)
     return {TYPES: pl.read_parquet_metadata(file)[TYPES]}
-
-
-def _hashes(spec: TableSpec, frame: pl.DataFrame) -> int:
-    """Sum of the rows' 64-bit hashes."""
-    rows = frame.select(name for name in spec.schema if name not in spec.provenance)
-    return folded_rows(rows) if spec.folded else encoded_rows(rows)
 
 
 def _stats(spec: TableSpec, frame: pl.DataFrame) -> str:

@@ -155,17 +155,16 @@ class _Work:
         infos = index.partitions(self.lake.database, self.name, self.table)
         found = []
         for key in sorted({each.key for each in files if each.path in hit}):
-            into = StagedPartition(columns=self.spec.digest_columns)
+            into = StagedPartition.of(self.spec)
             removed = redacted = 0
-            for each in files:
-                if each.key == key:
-                    rows = self._read(each)
-                    changed = change.apply(rows) if each.path in hit else Changed(rows, 0)
-                    touched = changed.removed or changed.redacted
-                    removed, redacted = removed + changed.removed, redacted + changed.redacted
-                    write_rows(self.spec, changed.rows, into, self.folder if touched else None)
-                    if touched:
-                        self.replaced.append(each)
+            for each in self._in_order([each for each in files if each.key == key]):
+                rows = self._read(each)
+                changed = change.apply(rows) if each.path in hit else Changed(rows, 0)
+                touched = changed.removed or changed.redacted
+                removed, redacted = removed + changed.removed, redacted + changed.redacted
+                write_rows(self.spec, changed.rows, into, self.folder if touched else None)
+                if touched:
+                    self.replaced.append(each)
             if removed or redacted:
                 self.staged[key] = into
                 was = infos[key].data_version if key in infos else ""
@@ -193,6 +192,14 @@ class _Work:
         found = rows.filter(touches).select(pl.col("__file").unique()).collect().to_series()
         names = {path.replace("\\", "/").rpartition("/")[2] for path in found}
         return {each.path for each in files if each.path.rpartition("/")[2] in names}
+
+    def _in_order(self, files: list[StoredFile]) -> list[StoredFile]:
+        """As their rows follow one another, where digests ask for it."""
+        if not self.spec.one_order or len(files) < 2:
+            return files
+        first = {each.path: self._scan([each]).select(self.spec.sort_by).head(1) for each in files}
+        rows = dict(zip(first, (each.rows() for each in pl.collect_all(first.values())), strict=True))
+        return sorted(files, key=lambda each: rows[each.path])
 
     def _read(self, file: StoredFile) -> pl.DataFrame:
         rows = self._scan([file])

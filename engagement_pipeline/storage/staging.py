@@ -111,7 +111,7 @@ def stage(
     come whole (`WholePartitions`) are written as they come, what else is iterated over is gathered first.
     Raises WrongSchema, ForeignRows, OverlappingFrames, and what `validate` raises.
     """
-    staged = {key: StagedPartition(columns=spec.digest_columns) for key in keys}
+    staged = {key: StagedPartition.of(spec) for key in keys}
     for group in _grouped(_pieces(spec, frames, list(keys), folder)):
         for key, _ in group:
             if key not in staged:

@@ -67,9 +67,10 @@ class TableSpec:
     """Order of the rows in a partition; readers that filter on the first of these skip most of a file."""
     provenance: frozenset[str] = field(default_factory=frozenset)
     """Columns that say where a row came from: a change in them alone is no change of the data."""
-    folded: bool = False
-    """Digested by `digests.folded_rows`. Of other tables the digests are remembered beyond the next run (by
-    coverage, by deliveries) and stay as they are."""
+    one_order: bool = False
+    """No two rows of a partition are alike in `sort_by`, so they have one order and are digested in it
+    (`digests.InOrder`). Of other tables the digests are remembered beyond the next run (by coverage, by
+    deliveries) and stay what they are."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+)*", self.name):
@@ -137,7 +138,7 @@ def key_value(key: str, kind: pl.DataType) -> date | str:
 def conform(frame: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:
     """The frame with exactly the table's columns, in order, cast where no information can be lost.
 
-    Where digests know Enums (`folded`) they stay as they are, but for columns that rows are ordered by.
+    Where digests know Enums (`one_order`) they stay as they are, but for columns that rows are ordered by.
     Raises WrongSchema for a missing, unexpected or differently typed column.
     """
     found = frame.collect_schema()
@@ -154,7 +155,7 @@ def conform(frame: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:
     kept = {
         name
         for name, kind in spec.schema.items()
-        if spec.folded and name not in ordered and as_stored(found[name]) == kind
+        if spec.one_order and name not in ordered and as_stored(found[name]) == kind
     }
     return frame.select(
         pl.col(name) if name in kept else pl.col(name).cast(kind, strict=True)

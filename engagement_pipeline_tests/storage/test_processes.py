@@ -1,7 +1,5 @@
 """Processes that write at once, and processes that are killed."""
 
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,23 +14,15 @@ from engagement_pipeline.storage import lake as lake_module
 from engagement_pipeline.storage import locks
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
+from engagement_pipeline_tests.processes import done, kill_when, start
 from engagement_pipeline_tests.storage.tables import MEASURES, days, keys, rows
-
-
-def start(lake: Lake, action: str, first: int, count: int) -> subprocess.Popen[bytes]:
-    words = [lake.root, lake.database.url, action, str(first), str(count)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "engagement_pipeline_tests.storage.writer", *words], stderr=subprocess.PIPE
-    )
+from engagement_pipeline_tests.storage.writer import write
 
 
 @pytest.mark.slow
 def test_four_processes_write_disjoint_days_to_a_new_table(database: Database, tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"), database)
-    writers = [start(lake, "days", 5 * number, 5) for number in range(4)]
-    for writer in writers:
-        _, said = writer.communicate(timeout=60)
-        assert writer.returncode == 0, said.decode()
+    done(*(start(write, lake.root, database.url, "days", 5 * number, 5) for number in range(4)))
     assert_frame_equal(lake.scan(MEASURES.name).sort("event_date", "person_id").collect(), days(*range(20)))
     assert list(lake.partitions(MEASURES.name)) == keys(*range(20))
 
@@ -42,14 +32,8 @@ def test_a_killed_writer_leaves_the_old_version_and_the_next_run_works(
     lake: Lake, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.replace(MEASURES, days(0, 1), keys(0, 1))
-    writer = start(lake, moment, 0, 2)
-    deadline = time.monotonic() + 30
-    while not (Path(lake.root).parent / "stalled").exists():
-        assert time.monotonic() < deadline
-        assert writer.poll() is None
-        time.sleep(0.02)
-    writer.kill()
-    writer.communicate()
+    stalled = Path(lake.root).parent / "stalled"
+    kill_when(stalled.exists, write, lake.root, lake.database.url, moment, 0, 2)
     assert lake.version(MEASURES.name) == 1
     assert_frame_equal(lake.scan(MEASURES.name).sort("event_date", "person_id").collect(), days(0, 1))
 

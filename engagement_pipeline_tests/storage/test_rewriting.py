@@ -1,5 +1,6 @@
 """Rows taken out of a table for good: nothing of them is left, and nothing that refers to the table moves."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -94,6 +95,21 @@ def test_what_is_left_has_the_digest_of_a_run_without_the_person(lake: Lake) -> 
     assert not lake.replace(MEASURES, without, keys(0, 1)).changed
     found = lake.partitions(MEASURES.name)
     assert {key: info.rows for key, info in found.items()} == {"2026-01-01": 2, "2026-01-02": 2}
+
+
+def test_files_of_rows_in_one_order_are_digested_in_it(lake: Lake) -> None:
+    ordered = replace(MEASURES, one_order=True)
+    everyone, told = rows(0, people=6), list[Rewritten]()
+    lake.replace(ordered, iter([everyone.head(2), everyone.slice(2, 2), everyone.tail(2)]), keys(0))
+    for person in ("p3", "p1"):  # what was rewritten last is the first of the files then
+
+        def without(frame: pl.DataFrame, person: str = person) -> Changed:
+            kept = frame.filter(pl.col("person_id") != person)
+            return Changed(kept, frame.height - kept.height)
+
+        purge(lake, ordered.name, ordered, Change(pl.col("person_id") == person, without), told.extend)
+    left = everyone.filter(~pl.col("person_id").is_in(["p1", "p3"]))
+    assert not lake.replace(ordered, left, keys(0)).changed
 
 
 def test_versions_and_inputs_of_partitions_stay(lake: Lake) -> None:

@@ -1,6 +1,5 @@
-"""A process of its own that writes to a lake: `python -m … ROOT URL ACTION FIRST COUNT`."""
+"""What a process of its own does that writes to a lake."""
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,9 @@ from engagement_pipeline.storage.lake import Lake
 from engagement_pipeline_tests.storage.tables import MEASURES, days, keys, rows
 
 
-def main() -> None:
+def write(root: str, url: str, action: str, first: int, count: int) -> None:
     """Writes days one by one, or stops where the test wants to kill it."""
-    root, url, action, first, count = sys.argv[1:]
-    lake, numbers = Lake(root, Database(url)), range(int(first), int(first) + int(count))
+    lake, numbers = Lake(root, Database(url)), range(first, first + count)
     if action == "days":
         for number in numbers:
             lake.replace(MEASURES, rows(number), keys(number))
@@ -37,6 +35,3 @@ def stall(root: Path) -> None:
     """Says that it got there, and waits to be killed."""
     (root.parent / "stalled").touch()
     time.sleep(60)
-
-
-main()
