@@ -34,6 +34,7 @@ class Overlay(Lake):
 
     def __init__(self, lake: Lake, folder: Path) -> None:
         super().__init__(lake.root, lake.database)
+        self.opened = lake.opened
         self.folder = folder
         self._layers: dict[str, _Layer] = {}
 

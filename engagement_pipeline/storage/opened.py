@@ -4,7 +4,6 @@ Opening a table reads its log: 2 ms of processor time, and whatever is materiali
 of which nobody changed. Here: telling whether one was. Not here: reading a table, and writing (`lake`).
 """
 
-import os
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +50,7 @@ class Opened:
 
 def _commit(uri: str, version: int) -> _Commit | None:
     try:
-        found = os.stat(_file(uri, version))
+        found = _file(uri, version).stat()
     except OSError:
         return None
     return _Commit(found.st_ino, found.st_mtime_ns, found.st_size)
