@@ -22,10 +22,9 @@ def as_stored(kind: pl.DataType) -> pl.DataType:
 
 def as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with text for Enums."""
-    kinds = {name: as_stored(kind) for name, kind in frame.schema.items()}
-    if not (changed := [name for name, kind in kinds.items() if kind != frame.schema[name]]):
-        return frame
-    return frame.with_columns(pl.col(name).cast(kinds[name]) for name in changed)
+    kinds = frame.schema.items()  # asked for once: polars makes it anew each time
+    changed = {name: text for name, kind in kinds if (text := as_stored(kind)) != kind}
+    return frame.with_columns(pl.col(name).cast(kind) for name, kind in changed.items()) if changed else frame
 
 
 def _instance(kind: pl.datatypes.DataTypeClass | pl.DataType) -> pl.DataType:
