@@ -4,8 +4,6 @@ Here: turning them into run requests, as `sensors` does for the rest. Not here: 
 (`pending_alerts`).
 """
 
-import hashlib
-
 import dagster as dg
 
 from engagement_pipeline.orchestration.clock import now, yesterday
@@ -13,7 +11,7 @@ from engagement_pipeline.orchestration.jobs import Jobs
 from engagement_pipeline.orchestration.keys import asset_key
 from engagement_pipeline.orchestration.pending import due_as_of_dates
 from engagement_pipeline.orchestration.pending_alerts import due_alerts
-from engagement_pipeline.orchestration.run_requests import GIVEN_UP, Tick, busy, requests
+from engagement_pipeline.orchestration.run_requests import GIVEN_UP, Tick, busy, requests, state_of, status
 from engagement_pipeline.orchestration.workbench import Workbench
 
 
@@ -25,9 +23,7 @@ def score_drops_sensor(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         name="score_drops",
         job=jobs.alerts,
         minimum_interval_seconds=60,
-        default_status=(
-            dg.DefaultSensorStatus.RUNNING if project.automation.sensors else dg.DefaultSensorStatus.STOPPED
-        ),
+        default_status=status(project),
         description=(
             "Finds whose score fell once yesterday's scores are there, and tells of them, once a date; goes "
             "on telling destinations that did not answer."
@@ -44,8 +40,7 @@ def score_drops_sensor(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         for day, tables in due.items():
             # Of what failed three times another day is another state: a destination may answer again.
             state = [tables, [bench.code_versions[f"alerts/{name}"] for name in bench.catalog.alerts], last]
-            digest = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
-            base = f"{project.project}:{jobs.alerts.name}:{day}:{digest}"
+            base = f"{project.project}:{jobs.alerts.name}:{day}:{state_of(state)}"
             assets = [asset_key(project, table) for table in tables]
             for request in requests(context, base, day=day, assets=assets):
                 requested = True

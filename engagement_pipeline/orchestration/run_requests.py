@@ -4,6 +4,7 @@ Here: run keys and tags, and reading what became of earlier runs. Not here: what
 jobs make it (`sensors`).
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -34,6 +35,16 @@ GOING_ON = [
 ABANDONED = timedelta(hours=6)
 """A run that began longer ago and never ended died with its machine: Dagster says of it for ever that it is
 going on. Should it live, locks and input versions keep what it and another run store right."""
+
+
+def status(project: Project) -> dg.DefaultSensorStatus:
+    """Whether the project's sensors are on from the beginning."""
+    return dg.DefaultSensorStatus.RUNNING if project.automation.sensors else dg.DefaultSensorStatus.STOPPED
+
+
+def state_of(content: object) -> str:
+    """What stands in a request's name for all that it was made of."""
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
 def busy(context: dg.SensorEvaluationContext, project: Project, *jobs: str) -> bool:

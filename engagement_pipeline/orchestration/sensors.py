@@ -7,7 +7,6 @@ begins. A request names the state of its inputs, and its run key how many runs f
 is made up to three times, and then not again until its inputs change.
 """
 
-import hashlib
 from collections.abc import Iterator
 from itertools import chain
 from time import monotonic
@@ -40,6 +39,8 @@ from engagement_pipeline.orchestration.run_requests import (
     requests,
     requests_of_days,
     runs_of,
+    state_of,
+    status,
 )
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.objects import StoreUnreachable
@@ -66,7 +67,7 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         name="landed_files",
         job=jobs.landing,
         minimum_interval_seconds=60,
-        default_status=_status(project),
+        default_status=status(project),
         description="Lands a source's files when its folder holds some that the ledger does not know.",
     )
     def landed_files(context: dg.SensorEvaluationContext) -> Tick:
@@ -94,7 +95,7 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
                 continue
             found = True
             # A mended mapping is another state: files that it refused are tried again.
-            state = _digest([unknown, source_digest(source, bench.catalog), project.limits.reject_share])
+            state = state_of([unknown, source_digest(source, bench.catalog), project.limits.reject_share])
             base = f"{project.project}:{jobs.landing.name}:{name}:{state}"
             for request in _landing(context, base, source, project):
                 requested = True
@@ -112,7 +113,7 @@ def _upstream_assets(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         name="upstream_assets",
         job=jobs.landing,
         minimum_interval_seconds=60,
-        default_status=_status(project),
+        default_status=status(project),
         description="Lands a source when the asset that it names as its upstream was materialized.",
     )
     def upstream_assets(context: dg.SensorEvaluationContext) -> Tick:
@@ -145,7 +146,7 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         name="event_days",
         job=jobs.events,
         minimum_interval_seconds=60,
-        default_status=_status(project),
+        default_status=status(project),
         description=(
             "Makes the event days that landed files touched, late ones included, and those that lack the "
             "measure of a new rule; `persons` also when only profiles came."
@@ -159,14 +160,14 @@ def _event_days(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         due = due_event_days(bench, last)
         sources = event_sources(bench.catalog)
         measures = list(measures_of(bench.catalog))
-        state = _digest(
+        state = state_of(
             [
                 [sorted(bench.ledger.read_replays(name).items()) for name in sources],
                 sorted(bench.versions([f"landed/{name}" for name in bench.catalog.sources]).items()),
                 measures,
             ]
         )
-        made = _digest(
+        made = state_of(
             [
                 sorted(bench.versions([f"events/{name}" for name in sources]).items()),
                 sorted(bench.versions(chain.from_iterable(people_inputs(bench.catalog).values())).items()),
@@ -196,7 +197,7 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         name="as_of_dates",
         jobs=[jobs.scores, jobs.campaigns],
         minimum_interval_seconds=60,
-        default_status=_status(project),
+        default_status=status(project),
         description=(
             "Scores yesterday once its events are measured, then decides and delivers the audience of every "
             "campaign whose segments are there; restates the last as-of dates when late events changed them "
@@ -212,14 +213,14 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
         campaigns = due_campaigns(bench, last, due)
         requested = False
         for day, tables in due.items():
-            state = _digest([tables, bench.code_versions])
+            state = state_of([tables, bench.code_versions])
             base = f"{project.project}:{jobs.scores.name}:{day}:{state}"
             for request in requests(context, base, job=jobs.scores.name, day=day):
                 requested = True
                 yield request
         if campaigns:
             day = min(last, project.end_date or last)
-            state = _digest([campaigns, bench.code_versions])
+            state = state_of([campaigns, bench.code_versions])
             base = f"{project.project}:{jobs.campaigns.name}:{day}:{state}"
             assets = [asset_key(project, table) for table in campaigns]
             for request in requests(context, base, job=jobs.campaigns.name, day=day, assets=assets):
@@ -233,17 +234,9 @@ def _as_of_dates(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
     return as_of_dates
 
 
-def _status(project: Project) -> dg.DefaultSensorStatus:
-    return dg.DefaultSensorStatus.RUNNING if project.automation.sensors else dg.DefaultSensorStatus.STOPPED
-
-
 def _landing(
     context: dg.SensorEvaluationContext, base: str, source: Source, project: Project
 ) -> Iterator[dg.RunRequest]:
     """The request to land one source."""
     kinds = ("landed", "rejected", *people_tables(source))
     return requests(context, base, assets=[asset_key(project, f"{kind}/{source.source}") for kind in kinds])
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
