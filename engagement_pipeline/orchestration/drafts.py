@@ -23,7 +23,7 @@ from engagement_pipeline.core.measures import Measure, measures_of
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.core.segments import members, plan_segment
-from engagement_pipeline.orchestration.known import facts_on
+from engagement_pipeline.orchestration.known import facts_on, people_frames
 from engagement_pipeline.orchestration.measured import (
     COVERAGE,
     MEASURES,
@@ -31,14 +31,13 @@ from engagement_pipeline.orchestration.measured import (
     Work,
     compute,
     coverage_rows,
-    covered,
     event_sources,
     stored_versions,
 )
 from engagement_pipeline.orchestration.overlay import Overlay
 from engagement_pipeline.orchestration.scoring import guarded_scores, points_rows, reference_rows
 from engagement_pipeline.orchestration.standing import frozen, guard_on, reference_in_force
-from engagement_pipeline.orchestration.windows import days_wanted
+from engagement_pipeline.orchestration.windows import uncovered
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.database import Database
 from engagement_pipeline.storage.lake import Lake
@@ -84,11 +83,11 @@ class Trial(Workbench):
         points, references = self.lake.scan(f"points/{name}", [day.isoformat()]), f"references/{name}"
         guard = guard_on(self, plan, day)
         if frozen(plan) and refit and not self.in_force(plan, guard) and not guard.provisional:
-            histogram = reference_rows(self, plan, points, self.people(), day)
+            histogram = reference_rows(self, plan, points, people_frames(self), day)
             self.refitted[name] = int(histogram["persons"].sum())
             self.layer.add(self.table(references), [histogram])
         fitted = self.lake.scan(references) if frozen(plan) and self.lake.exists(references) else None
-        rows = guarded_scores(self, plan, points, self.people(), fitted, [day])
+        rows = guarded_scores(self, plan, points, people_frames(self), fitted, [day])
         self.layer.put(self.table(f"scores/{name}"), rows, day)
 
     def segment(self, name: str) -> None:
@@ -109,10 +108,6 @@ class Trial(Workbench):
         """What the layer has of a table for the date."""
         return self.lake.scan(table, [self.as_of.isoformat()])
 
-    def people(self) -> dict[str, pl.LazyFrame]:
-        """The stored tables about people."""
-        return {name: self.lake.scan(name) for name in ("persons", "consents") if self.lake.exists(name)}
-
     def in_force(self, plan: ScorePlan, guard: Guard) -> bool:
         """Whether the score is read against a frozen reference on the date."""
         table, people = f"references/{plan.name}", self.catalog.project.limits.reference_people
@@ -122,7 +117,7 @@ class Trial(Workbench):
         return reference_in_force(rows, plan, self.as_of, guard.covered_from, people)[1] is not None
 
     def _facts(self, columns: Collection[str]) -> dict[str, pl.LazyFrame]:
-        tables = self.people()
+        tables = people_frames(self)
         for column in columns:
             part, _, name = column.partition(".")
             if part in ("score", "points", "band", "state"):
@@ -186,17 +181,11 @@ def measure_missing(
     stored events of the days that count. Days without any stored measures are left to be refused."""
     first = next(iter(trials))
     lake = first.layer
-    wanted = pl.concat(
-        days_wanted(
-            [(trial.plans[name], trial.as_of) for name in scores[trial]], first.catalog.project.start_date
-        )
-        for trial in trials
-    )
     stored = lake.partitions(MEASURES)
     missing = (
-        wanted.select("event_date", "measure")
+        uncovered(first, ((trial.plans[name], trial.as_of) for trial in trials for name in scores[trial]))
+        .select("event_date", "measure")
         .unique()
-        .join(covered(first), on=["event_date", "measure"], how="anti")
         .filter(pl.col("event_date").is_in([date.fromisoformat(day) for day in stored]))
         .collect()
     )

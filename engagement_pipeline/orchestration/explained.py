@@ -16,7 +16,7 @@ from engagement_pipeline.core.frames import POINT, POINTS
 from engagement_pipeline.core.scales import edges
 from engagement_pipeline.core.words import as_text
 from engagement_pipeline.engines.window import Window, points_of
-from engagement_pipeline.orchestration.known import known_rows, people_on
+from engagement_pipeline.orchestration.known import known_rows, people_frames, people_on
 from engagement_pipeline.orchestration.past import (
     Definition,
     Population,
@@ -228,12 +228,7 @@ class Explained:
         columns, condition = asked_of(self.plan), self.plan.applies_to
         if condition is None:
             return None
-        frames = {
-            table: self.bench.lake.scan(table)
-            for table in ("persons", "consents")
-            if self.bench.lake.exists(table)
-        }
-        everyone = people_on(self.bench.catalog, frames, columns, self.as_of)
+        everyone = people_on(self.bench.catalog, people_frames(self.bench), columns, self.as_of)
         mine = profile_facts(everyone.filter(pl.col("person_id") == self.person), columns)
         row = next(mine.with_columns(holds=condition.expr).collect().iter_rows(named=True), None)
         if row is None:

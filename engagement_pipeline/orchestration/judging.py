@@ -6,7 +6,7 @@ else computed anew from stored measures, and not stored. Dagster is not needed. 
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,11 +33,12 @@ from engagement_pipeline.orchestration.clock import now, yesterday
 from engagement_pipeline.orchestration.drafts import Trial
 from engagement_pipeline.orchestration.known import (
     made_from_present_points,
+    people_frames,
     people_on,
     stored_aliases,
 )
-from engagement_pipeline.orchestration.measured import MEASURES, covered
-from engagement_pipeline.orchestration.windows import MeasuresMissing, window_tables
+from engagement_pipeline.orchestration.measured import MEASURES
+from engagement_pipeline.orchestration.windows import MeasuresMissing, stored_coverage, window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 
 Say = Callable[[str], None]
@@ -172,7 +173,7 @@ class Past:
     def known(self, plan: OutcomePlan) -> Known | None:
         """From the first day with events to the last that is over and measured; None before there is one."""
         over = yesterday(self.bench.catalog.project, now())
-        measured = covered(self.bench).filter(
+        measured = stored_coverage(self.bench).filter(
             pl.col("measure") == plan.chosen.id, pl.col("event_date") <= over
         )
         last = measured.select(pl.col("event_date").max()).collect().item()
@@ -217,6 +218,7 @@ class Past:
         needed, name = parts_of(self.bench.catalog, self.plan.name), self.plan.name
         with tempfile.TemporaryDirectory(prefix="engagement-judging-") as folder:
             trial = Trial(self.bench.catalog, self.bench.settings, self.bench.lake, as_of, Path(folder))
+            trial.plans = self.bench.plans  # compiled once, not for every date
             for each in needed:
                 trial.score(each, needed, refit=False)
             if self.with_points:
@@ -225,17 +227,13 @@ class Past:
 
     def _people(self, plan: OutcomePlan, as_of: date) -> pl.LazyFrame:
         asked = frozenset[str]() if plan.applies_to is None else plan.applies_to.columns
-        return profile_facts(people_on(self.bench.catalog, self._tables(), asked, as_of), asked)
-
-    def _tables(self) -> Mapping[str, pl.LazyFrame]:
-        names = [name for name in ("persons", "consents") if self.bench.lake.exists(name)]
-        return {name: self.bench.lake.scan(name) for name in names}
+        return profile_facts(people_on(self.bench.catalog, people_frames(self.bench), asked, as_of), asked)
 
     def _check(self, plan: OutcomePlan, first: date, last: date) -> None:
         """A day without rows means that nobody did it only when it was measured."""
         days = pl.LazyFrame({"event_date": pl.date_range(first, last, eager=True)})
         wanted = days.join(pl.LazyFrame({"measure": plan.measures}), how="cross")
-        lacking = wanted.join(covered(self.bench), on=["event_date", "measure"], how="anti")
+        lacking = wanted.join(stored_coverage(self.bench), on=["event_date", "measure"], how="anti")
         missing = lacking.sort("event_date").collect()
         if not missing.is_empty():
             raise MeasuresMissing(

@@ -126,6 +126,11 @@ def people_on(
     )
 
 
+def people_frames(bench: Workbench) -> dict[str, pl.LazyFrame]:
+    """Those of the stored tables that `people_on` reads that there are, by name."""
+    return {name: bench.lake.scan(name) for name in ("persons", "consents") if bench.lake.exists(name)}
+
+
 def stored_aliases(bench: Workbench) -> pl.LazyFrame:
     """`frames.ALIASES`; empty where nobody ever said who is who."""
     if bench.catalog.has_aliases and bench.lake.exists("aliases"):

@@ -6,7 +6,7 @@ lost when a daemon restarts or a run fails: what is still due is found again. No
 (`sensors`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -22,9 +22,9 @@ from engagement_pipeline.orchestration.assets.people import consent_reads, peopl
 from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
 from engagement_pipeline.orchestration.inputs import versions_on, window_inputs
-from engagement_pipeline.orchestration.measured import covered, event_sources
+from engagement_pipeline.orchestration.measured import event_sources
 from engagement_pipeline.orchestration.scoring import asked_of, points_tables
-from engagement_pipeline.orchestration.windows import days_wanted
+from engagement_pipeline.orchestration.windows import uncovered
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import SHOWN_AS, current
 from engagement_pipeline.storage.deliveries import delivered
@@ -61,8 +61,8 @@ def due_event_days(bench: Workbench, yesterday: date) -> DueDays:
         for day in _recent(bench, newest)
         if day == newest or day.isoformat() in stored
     ]
-    lacking = _uncovered(bench, scored, shadows_of(bench.catalog))
-    measures: set[date] = set(lacking["event_date"])
+    lacking = uncovered(bench, scored, shadows_of(bench.catalog))
+    measures: set[date] = set(lacking.select("event_date").collect()["event_date"])
     events: set[date] = set()
     if newest.isoformat() not in measured or _people_lag(bench):
         measures.add(newest)
@@ -135,8 +135,8 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
         return held(day, "persons", *asked)
 
     days = _recent(bench, newest)
-    lacking = _uncovered(bench, [(plan, day) for plan in bench.plans.values() for day in days])
-    unmeasured = set(lacking.select("score", "as_of").unique().iter_rows())
+    lacking = uncovered(bench, [(plan, day) for plan in bench.plans.values() for day in days])
+    unmeasured = set(lacking.select("score", "as_of").unique().collect().iter_rows())
     found = {}
     for day in sorted(days):
         due: Outdated = {}
@@ -215,19 +215,6 @@ def _recent(bench: Workbench, newest: date) -> list[date]:
     project = bench.catalog.project
     days = (newest - timedelta(days=age) for age in range(max(1, project.restated_dates)))
     return [day for day in days if day >= project.start_date]
-
-
-def _uncovered(
-    bench: Workbench, scored: Iterable[tuple[ScorePlan, date]], shadows: frozenset[str] = frozenset()
-) -> pl.DataFrame:
-    """`score`, `as_of`, `event_date`, `measure`: what was not computed in the windows of these dates, of the
-    scores' measures and their `shadows`."""
-    return (
-        days_wanted(scored, bench.catalog.project.start_date, shadows)
-        .join(covered(bench), on=["event_date", "measure"], how="anti")
-        .select("score", "as_of", "event_date", "measure")
-        .collect()
-    )
 
 
 def _people_lag(bench: Workbench) -> bool:

@@ -15,7 +15,7 @@ from engagement_pipeline.core.identity import known_on
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.engines.window import Window, points_of
 from engagement_pipeline.orchestration.inputs import points_inputs
-from engagement_pipeline.orchestration.known import known_rows, stored_aliases
+from engagement_pipeline.orchestration.known import known_rows, people_frames, stored_aliases
 from engagement_pipeline.orchestration.windows import check_coverage, message_rows, window_rows, window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import StorageError, older
@@ -88,8 +88,7 @@ class Points:
 
     def people(self) -> dict[str, pl.LazyFrame]:
         """The stored tables about people, by name."""
-        lake = self.bench.lake
-        return {name: self._only(lake.scan(name)) for name in ("persons", "consents") if lake.exists(name)}
+        return {name: self._only(rows) for name, rows in people_frames(self.bench).items()}
 
     def _windows(self, given: As) -> Iterable[Window]:
         compute = partial(_windows, self.bench, given, self._only)

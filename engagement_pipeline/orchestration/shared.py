@@ -93,11 +93,11 @@ class SharedRows:
     """A few thousand rows that every score of a run asks for, of one key at a time."""
 
     def __init__(self) -> None:
-        self._key: Hashable = None
-        self._rows = pl.DataFrame()
+        self._kept: tuple[Hashable, pl.DataFrame] = None, pl.DataFrame()
 
     def rows(self, key: Hashable, compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """`key` changes with everything that they are made from."""
-        if self._key != key:
-            self._rows, self._key = compute(), key
-        return self._rows
+        kept = self._kept  # as it is now: sensors look from threads of their own
+        if kept[0] != key:
+            kept = self._kept = key, compute()
+        return kept[1]

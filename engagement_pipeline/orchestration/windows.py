@@ -90,10 +90,9 @@ def check_coverage(
     """Raises MeasuresMissing unless every measure of the plan was computed for every day (up to `until`) on
     which it counts as of the dates and that lies in the project; of the first date that lacks any. A day
     without rows means nobody did anything only when it was computed."""
-    wanted = days_wanted(((plan, as_of) for as_of in dates), bench.catalog.project.start_date)
+    lacking = uncovered(bench, ((plan, as_of) for as_of in dates))
     if until is not None:
-        wanted = wanted.filter(pl.col("event_date") <= until)
-    lacking = wanted.join(stored_coverage(bench), on=["event_date", "measure"], how="anti")
+        lacking = lacking.filter(pl.col("event_date") <= until)
     found = lacking.sort("as_of", "event_date").collect()
     if not found.is_empty():
         as_of = found["as_of"][0]
@@ -105,6 +104,14 @@ def check_coverage(
             f"day(s) for which they were not computed, such as {missing['measure'][0]!r} on {days[0]}. "
             f"Materialize daily_measures {span} (only what is missing is computed), then this again."
         )
+
+
+def uncovered(
+    bench: Workbench, scored: Iterable[tuple[ScorePlan, date]], shadows: frozenset[str] = frozenset()
+) -> pl.LazyFrame:
+    """What was not computed of `days_wanted`."""
+    wanted = days_wanted(scored, bench.catalog.project.start_date, shadows)
+    return wanted.join(stored_coverage(bench), on=["event_date", "measure"], how="anti")
 
 
 def days_wanted(
