@@ -91,7 +91,7 @@ def ranks(histogram: pl.LazyFrame, people: pl.LazyFrame) -> pl.LazyFrame:
 
 def _looked_up(steps: pl.DataFrame, points: pl.Series) -> pl.Series:
     """`middle` of the step with just these points, else `over` of the last one below them."""
-    # 25 ms for 490,000 people, who stay in their order; a join on points took 90 ms, a search step by step 70.
+    # 25 ms for 490,000 people, who stay in their order; a join took 90 ms, searching in their order 70.
     found = points.replace_strict(steps["points"], steps["middle"], default=None, return_dtype=pl.Float64)
     others = (found.is_null() & points.is_not_null()).arg_true()
     below = pl.concat([pl.Series([0.0]), steps["over"]])

@@ -83,11 +83,11 @@ class Trial(Workbench):
         points, references = self.lake.scan(f"points/{name}", [day.isoformat()]), f"references/{name}"
         guard = guard_on(self, plan, day)
         if frozen(plan) and refit and not self.in_force(plan, guard) and not guard.provisional:
-            histogram = reference_rows(self, plan, points, people_frames(self), day)
+            histogram = reference_rows(self, plan, points, day)
             self.refitted[name] = int(histogram["persons"].sum())
             self.layer.add(self.table(references), [histogram])
         fitted = self.lake.scan(references) if frozen(plan) and self.lake.exists(references) else None
-        rows = guarded_scores(self, plan, points, people_frames(self), fitted, [day])
+        rows = guarded_scores(self, plan, points, fitted, [day])
         self.layer.put(self.table(f"scores/{name}"), rows, day)
 
     def segment(self, name: str) -> None:

@@ -127,8 +127,11 @@ def people_on(
 
 
 def people_frames(bench: Workbench) -> dict[str, pl.LazyFrame]:
-    """Those of the stored tables that `people_on` reads that there are, by name."""
-    return {name: bench.lake.scan(name) for name in ("persons", "consents") if bench.lake.exists(name)}
+    """The stored tables that `people_on` reads, by name. Raises TableMissing without `persons`."""
+    found = {"persons": bench.lake.scan("persons")}
+    if bench.lake.exists("consents"):
+        found["consents"] = bench.lake.scan("consents")
+    return found
 
 
 def stored_aliases(bench: Workbench) -> pl.LazyFrame:

@@ -12,6 +12,7 @@ from functools import partial
 import polars as pl
 from polars.selectors import by_name
 
+from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.ordered import ascending
@@ -20,7 +21,14 @@ from engagement_pipeline.core.references import fitted
 from engagement_pipeline.core.scores import TRUSTED, attach, standing
 from engagement_pipeline.core.unverified import Unverified, by_day, unverified
 from engagement_pipeline.engines.window import Window, points_of
-from engagement_pipeline.orchestration.known import known_rows, people_on, people_tables, stored_aliases
+from engagement_pipeline.orchestration.known import (
+    asks_consents,
+    known_rows,
+    people_frames,
+    people_on,
+    people_tables,
+    stored_aliases,
+)
 from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
 from engagement_pipeline.orchestration.past import other_version
 from engagement_pipeline.orchestration.standing import (
@@ -114,13 +122,31 @@ def _windows(bench: Workbench, as_of: date, plans: Sequence[ScorePlan]) -> Itera
     return bench.engine.windows(rows, plans, as_of, said)
 
 
-def reference_rows(
-    bench: Workbench, plan: ScorePlan, points: pl.LazyFrame, about: Mapping[str, pl.LazyFrame], as_of: date
-) -> pl.DataFrame:
+def scored_people(bench: Workbench, plan: ScorePlan, as_of: date) -> pl.DataFrame:
+    """`person_id`, ascending, and the facts that the score asks for, of everyone known on the date. Read once
+    for all scores of a run that ask for the same."""
+    asked = asked_of(plan)
+
+    def read() -> pl.DataFrame:
+        facts = sorted(column.removeprefix("profile.") for column in asked)
+        known = people_on(bench.catalog, people_frames(bench), asked, as_of)
+        return ascending(known.select("person_id", *facts).collect(), "person_id")
+
+    # Taken before reading, so that nothing is kept under a newer version than was read.
+    versions = sorted(bench.versions(scored_from(bench.catalog, plan)).items())
+    return bench.people.rows((as_of, asked, *versions), read)
+
+
+def scored_from(catalog: Catalog, plan: ScorePlan) -> tuple[str, ...]:
+    """The tables about people that `scored_people` reads."""
+    return ("persons", "consents") if asks_consents(catalog, asked_of(plan)) else ("persons",)
+
+
+def reference_rows(bench: Workbench, plan: ScorePlan, points: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """`frames.REFERENCES` fitted on the date's people, in force from then on. points: `frames.POINTS` of the
-    date. about: the tables about people, see `people_on`. Raises PointsOutdated."""
+    date. Raises PointsOutdated."""
     check_digest(points, plan, as_of)
-    everyone = people_on(bench.catalog, about, asked_of(plan), as_of)
+    everyone = scored_people(bench, plan, as_of).lazy()
     known = standing(points, everyone, plan.applies_to, plan.parts.needed)
     return fitted(known, plan.scale.population, plan.points_digest, as_of)
 
@@ -129,16 +155,15 @@ def guarded_scores(
     bench: Workbench,
     plan: ScorePlan,
     points: pl.LazyFrame,
-    about: Mapping[str, pl.LazyFrame],
     references: pl.LazyFrame | None,
     days: Sequence[date],
 ) -> Iterator[pl.DataFrame]:
-    """`scores_rows` of the dates, held back where sources or parts are. points, about and references: what is
-    stored; see `reference_rows`."""
+    """`scores_rows` of the dates, held back where sources or parts are. points and references: what is
+    stored."""
     return scores_rows(
         plan,
         points,
-        lambda as_of: people_on(bench.catalog, about, asked_of(plan), as_of),
+        partial(scored_people, bench, plan),
         references,
         days,
         {day: of_parts(bench, plan, day, each) for day, each in guards_on(bench, plan, days).items()},
@@ -150,18 +175,17 @@ def guarded_scores(
 def scores_rows(
     plan: ScorePlan,
     points: pl.LazyFrame,
-    people: Callable[[date], pl.LazyFrame],
+    people: Callable[[date], pl.DataFrame],
     references: pl.LazyFrame | None,
     days: Sequence[date],
     guards: Mapping[date, Guard] | None = None,
     reference_people: int = 1,
     before: Callable[[date], pl.LazyFrame | None] = lambda _: None,
 ) -> Iterator[pl.DataFrame]:
-    """`frames.SCORES`, date by date. people: see `people_on`. references: needed for a frozen relative scale
-    only. guards: by date, see `guard_on`; nothing is held back without. reference_people: see `Limits`.
+    """`frames.SCORES`, date by date. people: see `scored_people`. references: needed for a frozen relative
+    scale only. guards: by date, see `guard_on`; nothing is held back without. reference_people: see `Limits`.
     before: see `bands_before`; of dates that follow each other here each stands on the one made before."""
     made: dict[date, pl.LazyFrame] = {}
-    facts = sorted(column.removeprefix("profile.") for column in asked_of(plan))
     # A table that was written before it was said who is active does not have it.
     counted = by_name("person_id", "points", "active", "points_digest", require_all=False)
     for as_of in days:
@@ -172,9 +196,8 @@ def scores_rows(
         if references is not None and frozen(plan):
             since = guard.covered_from
             histogram, in_force = reference_in_force(references, plan, as_of, since, reference_people)
-        known = people(as_of).select("person_id", *facts).collect()
         # In order both are merged, in half of the time that joining them by hashes took.
-        given, everyone = (ascending(frame, "person_id").lazy() for frame in (stored, known))
+        given, everyone = ascending(stored, "person_id").lazy(), people(as_of).lazy()
         previous = None
         if plan.hysteresis is not None:
             previous = made.get(as_of - timedelta(days=1))

@@ -90,7 +90,7 @@ class _Folder:
 
 
 class SharedRows:
-    """A few thousand rows that every score of a run asks for, of one key at a time."""
+    """Rows that every score of a run asks for, of one key at a time."""
 
     def __init__(self) -> None:
         self._kept: tuple[Hashable, pl.DataFrame] = None, pl.DataFrame()

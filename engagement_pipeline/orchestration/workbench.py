@@ -74,6 +74,11 @@ class Workbench:
         return SharedRows()
 
     @cached_property
+    def people(self) -> SharedRows:
+        """Who is known on a date, as scores of one run find them."""
+        return SharedRows()
+
+    @cached_property
     def coverage(self) -> SharedRows:
         """Which measures are stored for which days, as scores of one run find it."""
         return SharedRows()

@@ -19,7 +19,6 @@ from pathlib import Path
 import polars as pl
 
 from engagement_pipeline.catalog.loader import load_catalog
-from engagement_pipeline.core import people
 from engagement_pipeline.core.measures import measures_of
 from engagement_pipeline.core.points import check_points
 from engagement_pipeline.orchestration.assets.people import persons_rows
@@ -33,7 +32,7 @@ from engagement_pipeline.orchestration.measured import (
     plan_work,
 )
 from engagement_pipeline.orchestration.preview import in_ranges
-from engagement_pipeline.orchestration.scoring import points_rows, scores_rows
+from engagement_pipeline.orchestration.scoring import points_rows, scored_people, scores_rows
 from engagement_pipeline.orchestration.windows import window_tables
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
@@ -190,8 +189,8 @@ def _scores(bench: Workbench, days: list[str]) -> None:
     for plan in bench.plans.values():
         points = f"points/{plan.name}"
         inputs = bench.versions([points, "persons"])
-        stored, persons = bench.lake.scan(points, [as_of.isoformat()]), bench.lake.scan("persons")
-        rows = scores_rows(plan, stored, partial(people.as_of, persons), None, [as_of])
+        stored = bench.lake.scan(points, [as_of.isoformat()])
+        rows = scores_rows(plan, stored, partial(scored_people, bench, plan), None, [as_of])
         bench.lake.commit(bench.stage(f"scores/{plan.name}", rows, [as_of.isoformat()], inputs))
 
 

@@ -14,7 +14,6 @@ from engagement_pipeline.core.drift import drift_on
 from engagement_pipeline.core.frames import REFERENCES
 from engagement_pipeline.core.plan import ScorePlan
 from engagement_pipeline.core.points import check_points
-from engagement_pipeline.orchestration.assets.people import consent_reads
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, Second, TableAsset, table_asset
 from engagement_pipeline.orchestration.describe import (
     describe_fit,
@@ -31,11 +30,11 @@ from engagement_pipeline.orchestration.metadata import score_definition
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import Finding, day_before, lookback
 from engagement_pipeline.orchestration.scoring import (
-    asked_of,
     guarded_scores,
     points_rows,
     points_tables,
     reference_rows,
+    scored_from,
     unverified_on,
 )
 from engagement_pipeline.orchestration.standing import frozen, guard_on, of_parts
@@ -92,7 +91,7 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
 
 
 def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
-    points = f"points/{plan.name}"
+    points, people = f"points/{plan.name}", _people(plan, bench)
 
     def latest() -> list[date]:
         newest = max(bench.lake.partitions(points), default=None)
@@ -102,7 +101,7 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
 
     def compute(frames: Frames, days: list[date]) -> pl.LazyFrame:
         stored = bench.lake.scan(points, [days[0].isoformat()])
-        return reference_rows(bench, plan, stored, frames, days[0]).lazy()
+        return reference_rows(bench, plan, stored, days[0]).lazy()
 
     return table_asset(
         TableAsset(
@@ -115,8 +114,7 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
             owner=score.owner,
             reads=(
                 Reads(points, dg.LastPartitionMapping(), loaded=False),
-                Reads("persons"),
-                *consent_reads(bench.catalog, asked_of(plan)),
+                *people,
             ),
             code_version=plan.points_digest,
             days=latest,
@@ -132,9 +130,10 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
 
 def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinition:
     points, references = f"points/{plan.name}", f"references/{plan.name}"
+    people = _people(plan, bench)
 
     def compute(frames: Frames, days: list[date]) -> Iterable[pl.DataFrame]:
-        rows = guarded_scores(bench, plan, frames[points], frames, frames.get(references), days)
+        rows = guarded_scores(bench, plan, frames[points], frames.get(references), days)
         return by_date(rows, days)
 
     return table_asset(
@@ -145,8 +144,7 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
             owner=score.owner,
             reads=(
                 Reads(points),
-                Reads("persons"),
-                *consent_reads(bench.catalog, asked_of(plan)),
+                *people,
                 *((Reads(references, optional=True),) if frozen(plan) else ()),
                 *((Reads(f"scores/{plan.name}", day_before(), loaded=False),) if plan.hysteresis else ()),
             ),
@@ -165,6 +163,10 @@ def _scores(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
         ),
         bench,
     )
+
+
+def _people(plan: ScorePlan, bench: Workbench) -> tuple[Reads, ...]:
+    return tuple(Reads(table, loaded=False) for table in scored_from(bench.catalog, plan))
 
 
 def _drift_check(plan: ScorePlan, bench: Workbench) -> Second:
