@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from engagement_pipeline.core.points import LOSSES
 from engagement_pipeline.orchestration.drafts import Trial
 from engagement_pipeline.orchestration.judging import Past
-from engagement_pipeline.orchestration.known import PartOutdated, known_rows, people_frames
+from engagement_pipeline.orchestration.known import PartOutdated, known_rows
 from engagement_pipeline.orchestration.old_versions import version_scores
 from engagement_pipeline.orchestration.pending import due_as_of_dates
 from engagement_pipeline.orchestration.scoring import reference_rows
@@ -148,7 +148,7 @@ def test_who_is_inactive_in_parts_that_are_held_back_is_so_in_what_adds_them_up(
         assert set(states) - {"unscored"} == {held_back}
         plan, points = trial.plans[name], given.lazy()
         active = replace(plan, scale=plan.scale.model_copy(update={"population": "active"}))
-        population = reference_rows(trial, active, points, people_frames(trial), LAST)
+        population = reference_rows(trial, active, points, LAST)
         assert population["persons"].sum() == given["active"].sum()
 
 
