@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from engagement_pipeline_tests.end_to_end.corner_shop import CornerShop, write_catalog
+from engagement_pipeline_tests.instances import in_memory
 
 Open = Callable[..., CornerShop]
 
@@ -19,7 +19,7 @@ def opener(factory: pytest.TempPathFactory) -> Iterator[Open]:
         def open_shop(changed: Mapping[str, str] | None = None) -> CornerShop:
             folder: Path = factory.mktemp("corner_shop")
             write_catalog(folder / "catalog", changed)
-            shop = CornerShop(folder, stack.enter_context(dg.DagsterInstance.ephemeral()))
+            shop = CornerShop(folder, stack.enter_context(in_memory()))
             stack.callback(lambda: shop.bench.database.close())
             return shop
 
@@ -46,3 +46,12 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CornerShop]:
         shop.stock()
         shop.everything()
         yield shop
+
+
+@pytest.fixture
+def copied(stocked: CornerShop, tmp_path: Path) -> Iterator[CornerShop]:
+    """The stocked project to change at will."""
+    shop = stocked.copy(tmp_path / "copy")
+    yield shop
+    shop.bench.database.close()
+    shop.instance.dispose()

@@ -5,6 +5,7 @@ Here: what every end-to-end test needs to drive the real asset graph. Not here: 
 
 import gzip
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.settings import Settings
+from engagement_pipeline_tests.instances import in_memory
 
 START, END = date(2025, 3, 1), date(2025, 3, 10)
 AS_OF = END.isoformat()
@@ -200,6 +202,11 @@ class CornerShop:
     def bench(self) -> Workbench:
         """Stores of our own, to look at what the runs made."""
         return Workbench(self.catalog, self.settings)
+
+    def copy(self, folder: Path) -> "CornerShop":
+        """The same catalog, files and stores elsewhere, with an instance that knows nothing of them."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return CornerShop(folder, in_memory())
 
     def redefine(self, file: str, text: str) -> None:
         """Write a catalog file; what is loaded from now on says so."""

@@ -1,9 +1,8 @@
-"""Runs in a process of its own that stop where the test wants to kill it: `python -m … FOLDER MOMENT LATER`.
+"""Runs in a process of their own that stop where the test wants to kill it.
 
-LATER seconds are added to the time that locks go by, as if the lease of a process killed before had run out.
+`later` seconds are added to the time that locks go by, as if the lease of a process killed before were over.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +14,9 @@ from engagement_pipeline.storage import lake, locks, staging
 from engagement_pipeline_tests.end_to_end.corner_shop import CornerShop, failure
 
 
-def main() -> None:
+def run(folder: Path, moment: str, later: float) -> None:
     """Lands and makes all event days, but for the moment given."""
-    folder, moment = Path(sys.argv[1]), sys.argv[2]
-    clock, later = time.time, float(sys.argv[3])
+    clock = time.time
     locks.time.time = lambda: clock() + later  # type: ignore[assignment]
     (folder / "dagster").mkdir(exist_ok=True)
     with dg.DagsterInstance.local_temp(str(folder / "dagster")) as instance:
@@ -71,6 +69,3 @@ def wait(folder: Path) -> None:
     """Says that it got there, and waits to be killed."""
     (folder / "stalled").touch()
     time.sleep(120)
-
-
-main()

@@ -1,10 +1,9 @@
-"""Real data: the first weeks of 2017 at one grocer's tills, from receipt lines to audiences."""
+"""Real data: the first week of 2017 at one grocer's tills, from receipt lines to audiences."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
-import dagster as dg
 import polars as pl
 import pytest
 
@@ -12,16 +11,17 @@ from engagement_pipeline.example.complete_journey.prepare import TABLES, Missing
 from engagement_pipeline_tests.end_to_end.corner_shop import RANGE_END, RANGE_START, CornerShop, failure
 from engagement_pipeline_tests.end_to_end.servers import ROOT
 from engagement_pipeline_tests.example.test_catalogs import COMPLETE_JOURNEY
+from engagement_pipeline_tests.instances import in_memory
 
 pytestmark = pytest.mark.slow
 BESIDE = ROOT.parent / "shared" / "data" / "complete_journey"
-LAST = date(2017, 1, 14)
-UNTIL = datetime(2017, 1, 15, 5)  # noqa: DTZ001  recorded in UTC without saying so; midnight in New York
+LAST = date(2017, 1, 7)
+UNTIL = datetime(2017, 1, 8, 5)  # noqa: DTZ001  recorded in UTC without saying so; midnight in New York
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset's tables, with the receipts and redemptions of two weeks."""
+    """The dataset's tables, with the receipts and redemptions of a week."""
     try:
         found = find_data()
     except MissingDataError:
@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def journey(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CornerShop]:
     folder = tmp_path_factory.mktemp("journey")
     (folder / "catalog").symlink_to(COMPLETE_JOURNEY, target_is_directory=True)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with in_memory() as instance:
         shop = CornerShop(folder, instance)
         prepare(shop.settings.landing, data)
         start = shop.catalog.project.start_date.isoformat()

@@ -1,14 +1,12 @@
 """A run killed with SIGKILL where it hurts most: what was stored stays, and the next run makes it good."""
 
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from polars.testing import assert_frame_equal
 
 from engagement_pipeline.storage import locks
+from engagement_pipeline_tests.end_to_end import killed
 from engagement_pipeline_tests.end_to_end.corner_shop import (
     TABLES,
     CornerShop,
@@ -18,6 +16,7 @@ from engagement_pipeline_tests.end_to_end.corner_shop import (
     mail_rows,
     web_rows,
 )
+from engagement_pipeline_tests.processes import kill_when
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +46,9 @@ def test_three_runs_are_killed_and_the_next_works_as_if_nothing_had_been(
     shop.drop("mail/rest.csv", csv(mail_rows()[1::2]))
 
     for number, (moment, done) in enumerate(MOMENTS.items()):
-        _kill_when_stalled(shop.folder, moment, number * (locks.LEASE_SECONDS + 1))
+        stalled = shop.folder / "stalled"
+        stalled.unlink(missing_ok=True)
+        kill_when(stalled.exists, killed.run, shop.folder, moment, number * (locks.LEASE_SECONDS + 1))
         for name in set(EVENTS) - done:
             version, rows = old[name]
             assert shop.bench.lake.version(name) == version, (moment, name)
@@ -61,28 +62,3 @@ def test_three_runs_are_killed_and_the_next_works_as_if_nothing_had_been(
         assert_frame_equal(shop.rows(name), stocked.rows(name))
         assert shop.versions(name) == stocked.versions(name)
     assert shop.table("rejected/web")["rule"].to_list() == ["malformed_row"]
-
-
-def _kill_when_stalled(folder: Path, moment: str, later: float) -> None:
-    (folder / "stalled").unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "engagement_pipeline_tests.end_to_end.killed",
-            str(folder),
-            moment,
-            str(later),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        deadline = time.monotonic() + 60
-        while not (folder / "stalled").exists():
-            assert process.poll() is None, process.stderr and process.stderr.read().decode()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-    finally:
-        process.kill()
-        process.communicate()

@@ -1,6 +1,5 @@
-"""An erasure in its own process that stops where it is to be killed: `python -m … FOLDER MOMENT LATER`."""
+"""An erasure in its own process that stops where it is to be killed."""
 
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,10 +11,9 @@ from engagement_pipeline.storage import erasures, locks, rewriting
 from engagement_pipeline_tests.orchestration.scenario import Scenario
 
 
-def main() -> None:
-    """Erases who is on the list, but for the moment given."""
-    folder, moment = Path(sys.argv[1]), sys.argv[2]
-    clock, later = time.time, float(sys.argv[3])
+def run(folder: Path, moment: str, later: float) -> None:
+    """Erases who is on the list, but for the moment given; `later` is added to the time that locks go by."""
+    clock = time.time
     locks.time.time = lambda: clock() + later  # type: ignore[assignment]
     step, _, table = moment.partition(" ")
     match step:
@@ -42,6 +40,3 @@ def stall(folder: Path, place: Any, name: str, when: Callable[..., bool]) -> Non
         return real(*given, **more)
 
     setattr(place, name, stalled)
-
-
-main()

@@ -4,23 +4,29 @@ Here: the catalog as text (so that tests edit it as an analyst would), landing f
 tables. Not here: expectations. The days hold the night in which summer time begins (29 March).
 """
 
+import io
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from unittest import mock
 
 import dagster as dg
 import polars as pl
 import sqlalchemy as sa
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from PIL import Image
 
 from engagement_pipeline.catalog.loader import load_catalog
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.orchestration.build import build_definitions
 from engagement_pipeline.orchestration.workbench import Workbench
+from engagement_pipeline.reports import plots
 from engagement_pipeline.storage.settings import Settings
+from engagement_pipeline_tests.instances import in_memory
 
 FIRST, LAST = date(2026, 3, 27), date(2026, 4, 5)
 DAYS = [FIRST + timedelta(days=age) for age in range((LAST - FIRST).days + 1)]
@@ -182,7 +188,10 @@ class Scenario:
     """A project in a folder. `definitions` are built anew after each edit, as a code location reload does."""
 
     folder: Path
-    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    instance: dg.DagsterInstance = field(default_factory=in_memory)
+    draws: bool = True
+    """Whether runs draw their pictures. Copies do not: those look at what is stored, and of a run of all
+    as-of assets the drawing is a tenth of the processor time."""
     _built: dg.Definitions | None = None
     _benches: list[Workbench] = field(default_factory=list)
 
@@ -205,7 +214,7 @@ class Scenario:
     def copy(self, folder: Path) -> "Scenario":
         """The same catalog, files and stores elsewhere, with an instance that knows nothing of them."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        return Scenario(folder)
+        return Scenario(folder, draws=False)
 
     # --- files ----------------------------------------------------------------------------------------
 
@@ -232,6 +241,17 @@ class Scenario:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return path
+
+    def arrive(self, file: str, content: bytes, first: date | None = None, last: date | None = None) -> None:
+        """A file of events comes and lands; then the days given are made of its source, and measured.
+
+        Other sources and what is known of people stay as they are, which they would anyway if all were run.
+        """
+        source = file.partition("/")[0]
+        self.drop(file, content)
+        self.run("landing", only=[f"landed/{source}", f"rejected/{source}"])
+        if first is not None:
+            self.run("event_days", first, last, only=[f"events/{source}", "daily_measures"])
 
     # --- what is built from them ----------------------------------------------------------------------
 
@@ -287,14 +307,15 @@ class Scenario:
                 ASSET_PARTITION_RANGE_START_TAG: first.isoformat(),
                 ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
             }
-        result = self.definitions.resolve_job_def(job).execute_in_process(
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            instance=self.instance,
-            tags=tags,
-            partition_key=first.isoformat() if first is not None and last is None else None,
-            asset_selection=None if only is None else [key(table) for table in only],
-            raise_on_error=False,
-        )
+        with drawing(self.draws):
+            result = self.definitions.resolve_job_def(job).execute_in_process(
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                instance=self.instance,
+                tags=tags,
+                partition_key=first.isoformat() if first is not None and last is None else None,
+                asset_selection=None if only is None else [key(table) for table in only],
+                raise_on_error=False,
+            )
         assert result.success == ok, "\n".join(failures(result).values()) or "the run succeeded"
         return result
 
@@ -314,6 +335,15 @@ class Scenario:
             flat = [column for column, kind in rows.schema.items() if not kind.is_nested()]
             found[name] = rows.sort(flat)
         return found
+
+
+@contextmanager
+def drawing(on: bool) -> Iterator[None]:
+    """Figures are put together; where it is off, a dot stands for each of them when it would be drawn."""
+    dot = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(dot, format="png")
+    with mock.patch.object(plots, "png", plots.png if on else lambda _: dot.getvalue()):
+        yield
 
 
 def key(table: str) -> dg.AssetKey:

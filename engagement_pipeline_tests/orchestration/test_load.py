@@ -21,12 +21,13 @@ from engagement_pipeline.orchestration.replay import NoSuchSource
 from engagement_pipeline.orchestration.runner import INSTANCE
 from engagement_pipeline.storage import locks
 from engagement_pipeline_tests.orchestration.scenario import PROJECT, Scenario
+from engagement_pipeline_tests.processes import engagement, kill_when
 
 pytestmark = pytest.mark.slow
 
-BEGIN = date(2026, 3, 10)
+BEGIN = date(2026, 3, 24)
 HISTORY = {
-    "project.yaml": PROJECT.replace("2026-03-27", "2026-03-05"),
+    "project.yaml": PROJECT.replace("2026-03-27", "2026-03-23"),
     "sources/till.yaml": """\
 source: till
 owner: team:shop
@@ -34,7 +35,7 @@ database:
   url_env: TILL_DATABASE_URL
   table: sales
   watermark: id
-  batch_rows: 5
+  batch_rows: 2
 events:
   event_id: id
   person_id: person
@@ -55,22 +56,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TILL_DATABASE_URL", f"sqlite:///{tmp_path / 'till.db'}")
     with sqlite3.connect(tmp_path / "till.db") as connection:
         connection.execute("create table sales (id integer, person text, total int, sold_at text)")
-        days = [BEGIN + timedelta(days=age) for age in range(17)]
-        rows = [(at, f"p{at % 7}", at, f"{day}T10:00:00Z") for at, day in enumerate(days)]
+        days = [BEGIN + timedelta(days=age) for age in range(7)]
+        rows = [(at, f"p{at % 4}", at, f"{day}T10:00:00Z") for at, day in enumerate(days)]
         connection.executemany("insert into sales values (?, ?, ?, ?)", rows)
     connection.close()
     return tmp_path
 
 
 def history() -> dict[str, bytes]:
-    """A file of orders for every ten days or so."""
+    """A file of orders for every three days or so."""
     found: dict[str, list[str]] = {}
-    for age in range(26):
+    for age in range(12):
         day = BEGIN + timedelta(days=age)
         said = {"id": f"h{age}", "customer": {"id": f"p{age % 9}"}, "type": "order_completed", "total": 5}
-        found.setdefault(f"shop/{day.day // 10}.jsonl", []).append(
-            json.dumps({**said, "at": f"{day}T09:00:00Z"})
-        )
+        found.setdefault(f"shop/{age // 3}.jsonl", []).append(json.dumps({**said, "at": f"{day}T09:00:00Z"}))
     return {file: "\n".join(lines).encode() for file, lines in found.items()}
 
 
@@ -92,10 +91,10 @@ def test_days_become_spans() -> None:
 
 def test_history_comes_in_in_few_runs_and_once(home: Path, open_project: object) -> None:
     project = open_project(changed=HISTORY, landing=history())  # type: ignore[operator]
-    problems, printed = run(project, days_per_run=10)
+    problems, printed = run(project, days_per_run=5)
     assert problems == []
-    assert re.search(r"till +│ +4 │ +17 │ +0 │ +17 │ 2026-03-10 │ 2026-03-26", printed)
-    assert re.search(r"shop +│ +4 │ +26 │ +0 │ +26 │ 2026-03-10 │ 2026-04-04", printed), printed
+    assert re.search(r"till +│ +4 │ +7 │ +0 │ +7 │ 2026-03-24 │ 2026-03-30", printed)
+    assert re.search(r"shop +│ +4 │ +12 │ +0 │ +12 │ 2026-03-24 │ 2026-04-04", printed), printed
     assert "Next: engagement run" in printed
     with dg.DagsterInstance.get() as instance:
         runs = instance.get_runs(dg.RunsFilter(tags={LOAD: "corner"}))
@@ -104,7 +103,7 @@ def test_history_comes_in_in_few_runs_and_once(home: Path, open_project: object)
         assert jobs.count("landing") == 4
         assert jobs.count("event_days") == 4, "three spans, and persons"
         made = instance.get_materialized_partitions(dg.AssetKey(["events", "shop"]))
-        assert {"2026-03-10", "2026-04-04"} <= made
+        assert {"2026-03-24", "2026-04-04"} <= made
     assert project.table("daily_measures")["quantity"].sum() > 0
     problems, printed = run(project)
     assert problems == []
@@ -149,7 +148,7 @@ def test_a_load_that_is_killed_goes_on_where_it_was(
         "ENGAGEMENT_EXPORTS": str(project.settings.exports),
     }
     for moment in (lambda: project.bench.ledger.tally("till").files >= 1, lambda: made(project) >= 2):
-        kill_when(moment, {**os.environ, **settings})
+        kill_when(moment, engagement, "load", "--days-per-run", "5", env=settings)
         clock = time.time
         # The lock of a process that was killed ends with its lease.
         monkeypatch.setattr(locks.time, "time", lambda clock=clock: clock() + locks.LEASE_SECONDS + 1)
@@ -159,7 +158,8 @@ def test_a_load_that_is_killed_goes_on_where_it_was(
     assert 2 <= done < len(whole.bench.lake.partitions("daily_measures"))
     problems, printed = run(project)
     assert problems == []
-    assert "17" in printed
+    assert "Next: engagement run" in printed
+    assert project.bench.ledger.tally("till").files == whole.bench.ledger.tally("till").files == 4
     for name in ("events/till", "events/shop", "daily_measures", "persons"):
         assert whole.content()[name].equals(project.content()[name]), name
     with dg.DagsterInstance.get() as instance:
@@ -173,20 +173,6 @@ def made(project: Scenario) -> int:
     return len(project.bench.lake.partitions("daily_measures"))
 
 
-def kill_when(moment: object, env: dict[str, str]) -> None:
-    program = [sys.executable, "-m", "engagement_pipeline.cli", "load", "--days-per-run", "10"]
-    process = subprocess.Popen(program, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + 120
-        while not moment():  # type: ignore[operator]
-            assert process.poll() is None, process.stderr and process.stderr.read().decode()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-
-
 def test_ctrl_c_says_how_to_go_on(home: Path, open_project: object) -> None:
     project = open_project(changed=HISTORY, landing=history())  # type: ignore[operator]
     env = {
@@ -197,7 +183,7 @@ def test_ctrl_c_says_how_to_go_on(home: Path, open_project: object) -> None:
         "ENGAGEMENT_LANDING": str(project.settings.landing),
         "ENGAGEMENT_EXPORTS": str(project.settings.exports),
     }
-    program = [sys.executable, "-m", "engagement_pipeline.cli", "load", "--days-per-run", "10"]
+    program = [sys.executable, "-m", "engagement_pipeline.cli", "load", "--days-per-run", "5"]
     process = subprocess.Popen(program, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 120
     while made(project) < 1:

@@ -1,7 +1,7 @@
 """A lake in an object store: what is written, replaced, lost and swept."""
 
-import subprocess
-import sys
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,6 +21,7 @@ from engagement_pipeline.storage.locks import LOCKS
 from engagement_pipeline.storage.settings import Settings, SettingsError
 from engagement_pipeline.storage.tables import MissingPartitions, StaleInput, TableMissing
 from engagement_pipeline_tests.object_stores import SECRET, Bucket
+from engagement_pipeline_tests.processes import start
 from engagement_pipeline_tests.storage.tables import MEASURES, PEOPLE, days, keys, rows, stored
 
 
@@ -108,19 +109,17 @@ def test_a_crash_before_the_commit_leaves_what_was(
     assert_frame_equal(stored(remote), rows(0, quantity=3))
 
 
+def killed_at_the_commit(root: str, url: str) -> None:
+    lake_module._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,func-returns-value]
+    Lake(root, Database(url)).replace(MEASURES, rows(0, quantity=9), keys(0))
+
+
 def test_a_killed_process_leaves_what_was(remote: Lake, tmp_path: Path) -> None:
     """Killed with its files in the store and its lock held: the next one waits for the lease and goes on."""
     remote.replace(MEASURES, rows(0), keys(0))
-    child = f"""
-import os, signal
-from engagement_pipeline.storage import lake as module
-from engagement_pipeline.storage.database import Database
-from engagement_pipeline_tests.storage.tables import MEASURES, keys, rows
-module._write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-lake = module.Lake({remote.root!r}, Database({remote.database.url!r}))
-lake.replace(MEASURES, rows(0, quantity=9), keys(0))
-"""
-    assert subprocess.run([sys.executable, "-c", child], check=False).returncode == -9
+    process = start(killed_at_the_commit, remote.root, remote.database.url)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
     assert_frame_equal(stored(remote), rows(0))
     with remote.database.write() as connection:  # its lease, which ends by itself after 20 s
         connection.execute(LOCKS.update().values(expires_at=0.0))
