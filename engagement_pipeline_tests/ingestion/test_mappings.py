@@ -1,67 +1,27 @@
 """The mapping language on whole sources: which rows become what, and which are rejected or left out."""
 
 import json
-import random
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
-import polars as pl
 import pytest
 
-from engagement_pipeline.catalog.specs import Catalog, Event, Source
-from engagement_pipeline.core.events import settle
-from engagement_pipeline.ingestion.canonical import canonical_events, mapped_paths
-from engagement_pipeline.ingestion.event_ids import number_repeats
 from engagement_pipeline.ingestion.identities import split_identities
-from engagement_pipeline.ingestion.judging import Judged, judge
-from engagement_pipeline_tests.ingestion.shop import RECEIVED, Shop, catalog, landed
-
-PLAN = {
-    "page_viewed": Event(channel="web", properties={"page": "text", "seconds": "integer"}),
-    "order": Event(channel="commerce", unit="EUR", properties={"items": "integer", "coupon": "text"}),
-    "opened": Event(channel="email"),
-}
-
-
-def of(events: object = (), form: str = "jsonl", **more: object) -> Source:
-    return Source.model_validate(
-        {"source": "s", "owner": "team:data", "path": "s/*", "format": form, "events": events, **more}
-    )
-
-
-def known(source: Source, **project: object) -> Catalog:
-    return catalog(source, events=PLAN, **project)
-
-
-def judged(source: Source, *rows: object, **project: object) -> Judged:
-    raw = [each if isinstance(each, str) else json.dumps(each) for each in rows]
-    return judge(landed(*raw), source, known(source, **project))
-
-
-def events(source: Source, *rows: object, columns: list[str], **project: object) -> list[tuple[object, ...]]:
-    found = judged(source, *rows, **project)
-    assert found.rejected.rows() == []
-    return found.events.select(columns).rows()
-
-
-AT = "2026-04-01T10:00:00Z"
-VIEW = {"event_id": "id", "person_id": "who", "event": {"constant": "page_viewed"}, "occurred_at": "at"}
-ORDER = {**VIEW, "event": {"constant": "order"}}
-
-
-def view(number: int = 1, **more: object) -> dict[str, object]:
-    return {"id": f"e{number}", "who": f"p{number}", "at": AT, **more}
-
-
-def value(origin: object, **row: object) -> object:
-    ((found,),) = events(of({**ORDER, "value": origin}), view(**row), columns=["value"])
-    return found
-
-
-def prop(origin: object, name: str = "coupon", **row: object) -> object:
-    ((found,),) = events(of({**ORDER, "properties": {name: origin}}), view(**row), columns=[name])
-    return found
-
+from engagement_pipeline_tests.ingestion.mapped import (
+    AT,
+    LINES,
+    ORDER,
+    PLAN,
+    VIEW,
+    events,
+    judged,
+    known,
+    of,
+    prop,
+    value,
+    view,
+)
+from engagement_pipeline_tests.ingestion.shop import RECEIVED, Shop, landed
 
 # --- one field --------------------------------------------------------------------------------------
 
@@ -243,174 +203,6 @@ def test_a_row_is_rejected_once_a_rule_however_many_mappings_and_elements_break_
         ("unreadable_property", "property seconds: 'x' is not a whole number (and 1 more like it)"),
     ]
     assert found.rejected_rows == 1
-
-
-# --- exploding --------------------------------------------------------------------------------------
-
-LINES = {
-    **ORDER,
-    "explode": "lines",
-    "value": "each.price",
-    "properties": {"coupon": ["each.coupon", "coupon"], "items": "each.count"},
-}
-
-
-def test_a_list_gives_an_event_for_each_of_its_elements() -> None:
-    rows = [
-        view(1, coupon="all", lines=[{"price": 1, "count": 2}, {"price": 2, "coupon": "own"}]),
-        view(2, lines=[]),
-        view(3),
-        view(4, lines=[{"price": 9}]),
-    ]
-    assert events(of(LINES), *rows, columns=["event_id", "value", "coupon", "items", "row_number"]) == [
-        ("e1-1", 1.0, "all", 2, 1),
-        ("e1-2", 2.0, "own", None, 1),
-        ("e4-1", 9.0, None, None, 4),
-    ]
-
-
-def test_elements_with_an_id_of_their_own_keep_it() -> None:
-    mapping = {**LINES, "event_id": "each.id"}
-    rows = [view(1, lines=[{"id": "a"}, {"id": "b"}])]
-    assert events(of(mapping), *rows, columns=["event_id"]) == [("a",), ("b",)]
-
-
-def test_declared_properties_are_looked_for_in_the_element_first() -> None:
-    mapping = {**VIEW, "explode": "actions"}
-    rows = [view(1, page="/visit", items=[1, 2], actions=[{"page": "/a", "seconds": 3}, {}])]
-    assert events(of(mapping), *rows, columns=["page", "seconds", "items"]) == [
-        ("/a", 3, None),
-        ("/visit", None, None),
-    ]
-
-
-def test_elements_may_be_chosen() -> None:
-    mappings = [
-        {**VIEW, "explode": "actions", "only": {"each.type": "view"}, "properties": {"page": "each.url"}},
-        {**ORDER, "explode": "actions", "only": {"each.type": "order", "kind": "visit"}, "value": "each.sum"},
-    ]
-    actions = [{"type": "view", "url": "/a"}, {"type": "order", "sum": 5}, {"type": "search"}]
-    rows = [view(1, kind="visit", actions=actions), view(2, kind="bot", actions=actions)]
-    assert events(of(mappings), *rows, columns=["event_id", "event", "page", "value"]) == [
-        ("e1-1", "page_viewed", "/a", None),
-        ("e1-2", "order", None, 5.0),
-        ("e2-1", "page_viewed", "/a", None),
-    ]
-
-
-def test_a_long_list_is_not_stored_once_for_each_of_its_elements() -> None:
-    row = view(1, coupon="all", lines=[{"price": n, "note": "x" * 50} for n in range(2_000)])
-    found = judged(of({**LINES, "event_id": {"path": "none", "default": "content"}}), row).events
-    assert found.height == 2_000
-    assert found["properties"].str.len_bytes().max() < 300
-    assert json.loads(found["properties"][7]) == {
-        "none": None,
-        "who": "p1",
-        "at": AT,
-        "coupon": "all",
-        "each.coupon": None,
-        "each.count": None,
-        "each.price": "7",
-        "each.page": None,
-        "each.seconds": None,
-        "page": None,
-        "seconds": None,
-    }
-
-
-def test_plain_values_are_elements_too() -> None:
-    mapping = {**VIEW, "explode": "pages", "properties": {"page": "each"}}
-    rows = [view(1, pages=["/a", "/b"]), view(2, pages="/c")]
-    assert events(of(mapping), *rows, columns=["page"]) == [("/a",), ("/b",), ("/c",)]
-
-
-# --- ids --------------------------------------------------------------------------------------------
-
-
-def ids(source: Source, *rows: object, batch: str = "b1", days: list[date] | None = None) -> list[str]:
-    raw = landed(*(json.dumps(each) for each in rows), batch=batch)
-    found = canonical_events(raw, source, known(source), days)
-    return number_repeats(found, source)["event_id"].to_list()
-
-
-def test_content_ids_of_elements_are_stable_and_repeats_stay_apart() -> None:
-    source = of({key: value for key, value in LINES.items() if key != "event_id"})
-    row = view(1, lines=[{"price": 1}, {"price": 1}])
-    one, two, again, twice = ids(source, row, row)
-    assert two == one.removesuffix("-1") + "-2"
-    assert (again, twice) == (f"{one}#2", f"{two}#2")
-    assert ids(source, view(2), row, batch="other") == [one, two]
-
-
-def test_the_content_may_be_the_id_of_rows_without_one() -> None:
-    source = of({**VIEW, "event_id": {"path": "id", "default": "content"}})
-    plain = {key: value for key, value in view().items() if key != "id"}
-    given, content, again = ids(source, view(1), plain, plain)
-    assert given == "e1"
-    assert (len(content), again) == (32, f"{content}#2")
-    assert ids(source, plain, batch="other") == [content]
-
-
-def test_what_is_left_out_for_lacking_a_field_is_a_record() -> None:
-    source = of(VIEW, ignore={"type": {"present": False}})
-    found = judged(source, view(1), view(2, type="view"), "{broken")
-    assert found.ignored["row_number"].to_list() == [1]
-    assert found.rejected.select("row_number", "rule").rows() == [(3, "malformed_row")]
-
-
-def test_a_repeated_row_and_an_element_of_it_do_not_share_an_id() -> None:
-    whole = {key: value for key, value in VIEW.items() if key != "event_id"}
-    each = {key: value for key, value in LINES.items() if key != "event_id"}
-    row = view(1, lines=[{"price": 1}, {"price": 2}])
-    found = ids(of([whole, each]), row, row)
-    assert len(set(found)) == 6
-
-
-@pytest.mark.parametrize("given", [True, False])
-def test_two_mappings_of_one_row_do_not_share_an_id(given: bool) -> None:
-    two = [{**VIEW}, {**ORDER, "occurred_at": "paid_at"}]
-    source = of([{k: v for k, v in each.items() if given or k != "event_id"} for each in two])
-    row = view(1, paid_at="2026-04-09T10:00:00Z")
-    one, other = ids(source, row)
-    assert (one, other) == (one, f"{one}/2")
-    assert ids(source, row, days=[date(2026, 4, 9)]) == [other]
-    repeated = [one, other] if given else [f"{one}#2", f"{other}#2"]
-    assert sorted(ids(source, row, row)) == sorted([one, other, *repeated])
-
-
-def test_the_order_and_the_splitting_of_rows_change_nothing() -> None:
-    source = of([{**LINES, "only": {"t": "a"}}, {**VIEW, "only": {"t": ["a", "b"]}}])
-    rows = [
-        json.dumps(view(n % 7, t="ab"[n % 2], lines=[{"price": p} for p in range(n % 4)])) for n in range(40)
-    ]
-
-    def settled(*files: list[str]) -> pl.DataFrame:
-        found = [
-            canonical_events(landed(*file, batch=f"b{n}"), source, known(source))
-            for n, file in enumerate(files)
-        ]
-        numbered = number_repeats(pl.concat(found), source)
-        kept, _ = settle(numbered.lazy(), None, 30)
-        identity = ["event_id", "event", "person_id", "value", "content_hash", "occurred_at"]
-        return kept.select(identity).sort(identity).collect()
-
-    whole = settled(rows)
-    assert whole.height == whole["event_id"].n_unique()
-    shuffled = random.Random(3).sample(rows, len(rows))
-    assert settled(shuffled).equals(whole)
-    assert settled(shuffled[:9], shuffled[9:], rows[3:20]).equals(whole)
-
-
-def test_paths_that_all_mappings_read() -> None:
-    found = mapped_paths(of([{**LINES, "only": {"t": "a"}}, VIEW]))
-    assert found == {
-        "t": "only",
-        "lines": "explode",
-        "id": "event_id",
-        "who": "person_id",
-        "at": "occurred_at",
-        "coupon": "coupon",
-    }
 
 
 # --- through the stores -----------------------------------------------------------------------------
