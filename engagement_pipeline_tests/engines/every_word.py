@@ -22,7 +22,7 @@ from engagement_pipeline.core.scores import attach
 from engagement_pipeline.engines.local import LocalEngine
 from engagement_pipeline_tests.core.build import AS_OF, START, ago, catalog, events, score
 
-WAYS = {"one file": (1,), "mixed, other row groups": (1, 4), "many files": (11,), "memory, by person": (3,)}
+WAYS = {"one file": (1,), "mixed, other row groups": (1, 4), "many files": (5,), "memory, by person": (3,)}
 """Layout -> numbers of buckets."""
 PEOPLE = 300
 SCALE = {"scale": {"method": "percentile", "range": [1, 10], "reference": "live"}}

@@ -53,7 +53,7 @@ rules: [{score: sum, weight: 1}, {score: everything, weight: 2}]
 applies_to: "profile.plan is not null"
 """
 SCORES = ("browsing", "everything", "sum", "above")
-SPAN = DAYS[7:]
+SPAN = DAYS[8:]
 TABLES = [f"{kind}/{name}" for kind in ("points", "scores") for name in SCORES]
 CHANGES = [f"score_changes/{name}" for name in SCORES]
 
@@ -121,9 +121,7 @@ def made(measured: Scenario, folder: Path, buckets: int, *spans: tuple[date, dat
     copied = measured.copy(folder)
     copied.edit("project.yaml", "limits:", f"engine: {{buckets: {buckets}}}\nlimits:")
     for first, last in spans:
-        copied.run("as_of_dates", first, None if first == last else last, only=TABLES)
-    for first, last in spans:
-        copied.run("as_of_dates", first, None if first == last else last, only=CHANGES)
+        copied.run("as_of_dates", first, None if first == last else last, only=[*TABLES, *CHANGES])
     return copied
 
 

@@ -167,9 +167,7 @@ def remake(scenario: Scenario, score: str, *days: date) -> None:
 
 def late(scenario: Scenario, day: date) -> None:
     """One more open of the reader's, of which nobody had heard."""
-    scenario.drop("mail/late.csv", mail([("late", READER, "open", f"{day}T11:00:00Z")]))
-    scenario.run("landing")
-    scenario.run("event_days", day)
+    scenario.arrive("mail/late.csv", mail([("late", READER, "open", f"{day}T11:00:00Z")]), day)
 
 
 def test_a_usual_day_costs_one_computation(made_once: Scenario) -> None:
@@ -195,9 +193,7 @@ def test_who_became_somebody_else_is_missed_no_more(made_once: Scenario) -> None
 
 def test_late_events_of_who_became_somebody_else(made: Scenario) -> None:
     opened = [("one", PHONE, "open"), ("other", READER, "open")]
-    made.drop("mail/late.csv", mail([(*each, f"{DAYS[-3]}T11:00:00Z") for each in opened]))
-    made.run("landing")
-    made.run("event_days", DAYS[-3])
+    made.arrive("mail/late.csv", mail([(*each, f"{DAYS[-3]}T11:00:00Z") for each in opened]), DAYS[-3])
     moved = {"decay_and_expiry": -6, "new_behaviour": 6}
     for score, quiet, without_plan in (("browsing", 0, 0), ("missed", 4, 2)):
         remake(made, score, LAST)

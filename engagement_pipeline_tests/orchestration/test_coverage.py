@@ -1,7 +1,8 @@
 """A day that is missing: flagged on its page, carried into the scores that need it, until its file comes."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,7 +16,6 @@ from engagement_pipeline_tests.orchestration.scenario import (
     LAST,
     MAIL,
     PEOPLE,
-    PROJECT,
     SHOP,
     Scenario,
     files,
@@ -54,16 +54,38 @@ def evaluation(scenario: Scenario, source: str, day: date) -> dg.AssetCheckEvalu
     return event.dagster_event.asset_check_evaluation_data
 
 
-@pytest.fixture
-def lacking(open_project: Callable[..., Scenario]) -> Scenario:
-    project = open_project(changed=EXPECTING, landing=without(GONE))
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """A day is missing; everything is made as of the last one. Do not change it."""
+    project = Scenario.new(tmp_path_factory.mktemp("lacking"), EXPECTING, without(GONE))
     project.run("landing")
     project.run("event_days", FIRST, LAST)
     project.run("refit", LAST)
-    return project
+    yield project
+    project.close()
 
 
-def test_a_missing_day_makes_its_scores_stale_until_the_file_comes(lacking: Scenario) -> None:
+@pytest.fixture
+def mended(lacking: Scenario, tmp_path: Path) -> Iterator[Scenario]:
+    """A copy of it to change at will."""
+    project = lacking.copy(tmp_path / "copy")
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Iterator[Scenario]:
+    """A project that expects nothing and whose days are measured; no date is scored."""
+    project = Scenario.new(tmp_path / "measured")
+    project.run("landing")
+    project.run("event_days", FIRST, LAST, only=["events/mail", "events/shop", "daily_measures", "persons"])
+    yield project
+    project.close()
+
+
+def test_a_missing_day_makes_its_scores_stale_until_the_file_comes(
+    lacking: Scenario, mended: Scenario
+) -> None:
     assert states(lacking, "reading") <= {"stale", "unscored"}
     assert "stale" in states(lacking, "reading")
     assert "stale" not in states(lacking, "buying")  # orders come from the shop
@@ -75,25 +97,25 @@ def test_a_missing_day_makes_its_scores_stale_until_the_file_comes(lacking: Scen
     assert f"mail: missing {GONE}" in str(shown.asset_materialization.metadata["stale because of"].value)
 
     rows = [(f"late{n}", PEOPLE[n], "open", f"{GONE}T08:00:00Z") for n in range(3)]
-    lacking.drop("mail/late.csv", mail(rows))
-    lacking.run("landing")
-    due = due_event_days(lacking.bench, LAST)
+    mended.arrive("mail/late.csv", mail(rows))
+    due = due_event_days(mended.bench, LAST)
     assert due.events == [GONE]
-    lacking.run("event_days", GONE)
-    dates = due_as_of_dates(lacking.bench, LAST)
+    mended.run("event_days", GONE, only=["events/mail", "daily_measures"])
+    dates = due_as_of_dates(mended.bench, LAST)
     assert "scores/reading" in dates[LAST]
     for day in dates:
-        lacking.run("as_of_dates", day)
-    assert not due_as_of_dates(lacking.bench, LAST)
-    assert states(lacking, "reading") == {"scored", "unscored", "inactive"} & states(lacking, "reading")
-    assert "scored" in states(lacking, "reading")
+        mended.run("as_of_dates", day)
+    assert not due_as_of_dates(mended.bench, LAST)
+    assert states(mended, "reading") == {"scored", "unscored", "inactive"} & states(mended, "reading")
+    assert "scored" in states(mended, "reading")
 
 
-def test_points_and_scores_of_a_stale_date_are_what_they_are(lacking: Scenario) -> None:
-    stale = lacking.table("scores/reading", LAST)
-    lacking.edit("sources/mail.yaml", "expects: {at_least: 2}\n", "")
-    lacking.run("as_of_dates", LAST)
-    plain = lacking.table("scores/reading", LAST)
+def test_points_and_scores_of_a_stale_date_are_what_they_are(mended: Scenario) -> None:
+    stale = mended.table("scores/reading", LAST)
+    mended.edit("sources/mail.yaml", "expects: {at_least: 2}\n", "")
+    mended.run("as_of_dates", LAST, only=["points/reading", "scores/reading"])
+    plain = mended.table("scores/reading", LAST)
+    assert not plain["state"].equals(stale["state"])
     assert stale.drop("state").equals(plain.drop("state"))
     assert stale.schema == SCORES
 
@@ -118,13 +140,9 @@ def test_what_the_page_of_a_day_says(lacking: Scenario) -> None:
 
 
 def test_a_day_that_became_thin_by_what_is_usual_is_due_although_no_point_changed(
-    open_project: Callable[..., Scenario],
+    copied: Scenario,
 ) -> None:
-    project = open_project()
-    project.run("landing")
-    project.run("event_days", FIRST, LAST)
-    for day in DAYS[-3:]:
-        project.run("refit", day)
+    project = copied
     assert not due_as_of_dates(project.bench, LAST)
     project.edit("sources/mail.yaml", "path: mail/*.csv", "path: mail/*.csv\nexpects: {at_least: 1000}")
     due = due_as_of_dates(project.bench, LAST)
@@ -136,27 +154,23 @@ def test_a_day_that_became_thin_by_what_is_usual_is_due_although_no_point_change
     assert "stale" in states(project, "reading")
 
 
-def test_before_the_window_is_covered_scores_are_provisional(open_project: Callable[..., Scenario]) -> None:
-    project = open_project()
-    project.run("landing")
-    project.run("event_days", FIRST, LAST)
+def test_before_the_window_is_covered_scores_are_provisional(measured: Scenario) -> None:
+    project = measured
     early, late = DAYS[2], DAYS[6]  # buying has a window of 5 days, reading one of 3
-    project.run("refit", early)
+    buying = ["points/buying", "references/buying", "scores/buying"]
+    project.run("refit", early, only=[*buying, "points/reading", "scores/reading"])
     assert states(project, "buying", early) == {"provisional"}
     assert "provisional" not in states(project, "reading", early)
-    project.run("as_of_dates", late)
+    project.run("as_of_dates", late, only=["points/buying", "scores/buying"])
     # What was fitted on a window that was not covered is never in force.
     assert set(project.table("scores/buying", late)["reference"]) == {"live"}
-    project.run("refit", late, only=["points/buying", "references/buying", "scores/buying"])
+    project.run("refit", late, only=buying)
     assert "provisional" not in states(project, "buying", late)
 
 
-def test_a_reference_of_too_few_people_is_not_read_against(open_project: Callable[..., Scenario]) -> None:
-    project = open_project(
-        changed={"project.yaml": PROJECT.replace("reference_people: 1", "reference_people: 7")}
-    )
-    project.run("landing")
-    project.run("event_days", FIRST, LAST)
+def test_a_reference_of_too_few_people_is_not_read_against(copied: Scenario) -> None:
+    project = copied
+    project.edit("project.yaml", "reference_people: 1", "reference_people: 7")
     result = project.run("refit", LAST, only=["points/buying", "references/buying", "scores/buying"])
     assert set(project.table("scores/buying", LAST)["reference"]) == {"live"}
     (made,) = [

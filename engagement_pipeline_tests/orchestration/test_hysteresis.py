@@ -1,7 +1,8 @@
 """Bands that stand on those of the day before: day by day, over ranges, gaps, edits and restatements."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -28,10 +29,12 @@ def order(day: date, value: float, name: str = "") -> tuple[str, str, str, float
     return f"{day}{name}", EDGE, f"{day}T12:00:00Z", value
 
 
-@pytest.fixture
-def shop(open_project: Callable[..., Scenario]) -> Scenario:
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """Landed and measured; no date is scored. Do not change it."""
     spent = orders(order(day, value) for day, value in zip(DAYS, SPENT, strict=True))
-    project = open_project(
+    project = Scenario.new(
+        tmp_path_factory.mktemp("edge"),
         changed={
             "scores/spending.yaml": SPENDING,
             **dict.fromkeys(
@@ -51,7 +54,15 @@ def shop(open_project: Callable[..., Scenario]) -> Scenario:
     )
     project.run("landing")
     project.run("event_days", FIRST, LAST)
-    return project
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def shop(measured: Scenario, tmp_path: Path) -> Iterator[Scenario]:
+    scenario = measured.copy(tmp_path / "copy")
+    yield scenario
+    scenario.close()
 
 
 def bands(shop: Scenario, *days: date) -> list[str]:
@@ -106,9 +117,7 @@ def test_a_day_that_changes_makes_the_next_one_due(shop: Scenario) -> None:
     assert not due(shop)
 
     # What comes late for the eighth day takes it out of its band, and with it the days after.
-    shop.drop("shop/late.jsonl", orders([order(DAYS[7], -5.0, "late")]))
-    shop.run("landing")
-    shop.run("event_days", DAYS[7])
+    shop.arrive("shop/late.jsonl", orders([order(DAYS[7], -5.0, "late")]), DAYS[7])
     assert list(due(shop)) == [DAYS[7]]
     shop.run("as_of_dates", DAYS[7], only=TABLES)
     assert due(shop) == {DAYS[8]: {"scores/spending"}}
