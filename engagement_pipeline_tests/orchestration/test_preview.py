@@ -75,6 +75,16 @@ def test_the_dashboards_own_view_of_a_partition_is_its_result(made: Scenario) ->
     assert {record.status.value for record in records} == {"SUCCEEDED"}
 
 
+def test_a_check_says_how_many_rows_its_partition_has(made: Scenario) -> None:
+    check = dg.AssetCheckKey(key("points/reading"), "contributions_sum_to_points")
+    records = made.instance.event_log_storage.get_asset_check_execution_history(check, limit=100)
+    told = [each.event.dagster_event.asset_check_evaluation_data for each in records if each.event]
+    held = {day: info.rows for day, info in made.bench.lake.partitions("points/reading").items()}
+    found = {each.partition: each.metadata["rows"].value for each in told if each.partition}
+    assert found == {day: held[day] for day in found}
+    assert len(found) > 1
+
+
 @pytest.fixture
 def failing() -> Iterator[tuple[dg.Definitions, dg.DagsterInstance]]:
     """An asset whose check fails and whose step then fails, as ours do."""

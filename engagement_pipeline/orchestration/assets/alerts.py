@@ -47,7 +47,7 @@ def _fallen(alert: Alert, bench: Workbench) -> dg.AssetsDefinition:
             table=f"alerts/{plan.name}",
             group="quality",
             description=(
-                f"{alert.goal}\n\nEveryone whose **{plan.score}** fell so far: told of, or held back and why."
+                f"{alert.goal}\n\nEveryone whose {plan.score} fell so far: told of, or held back and why."
             ),
             owner=alert.owner,
             reads=tuple(
@@ -121,7 +121,7 @@ def _delivery(alert: Alert, bench: Workbench) -> dg.AssetsDefinition:
         key=asset_key(project, f"alert_deliveries/{alert.alert}"),
         deps=[asset_key(project, table)],
         group_name="quality",
-        description=f"The alert **{alert.alert}**, told to its destinations: once for each date.",
+        description=f"The alert {alert.alert}, told to its destinations: once for each date.",
         owners=[alert.owner],
         kinds={destination.kind for destination in alert.destinations},
         code_version=bench.code_versions[table],

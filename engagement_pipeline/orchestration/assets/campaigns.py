@@ -75,7 +75,7 @@ def _delivery(campaign: Campaign, bench: Workbench) -> dg.AssetsDefinition:
         key=asset_key(project, f"deliveries/{campaign.campaign}"),
         deps=[asset_key(project, audience)],
         group_name="campaigns",
-        description=f"The audience of **{campaign.campaign}**, handed to its destinations.",
+        description=f"The audience of {campaign.campaign}, handed to its destinations.",
         owners=[campaign.owner],
         kinds={destination.kind for destination in campaign.destinations},
         code_version=bench.code_versions[audience],

@@ -51,7 +51,7 @@ def changes_asset(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsD
             table=table,
             group="scores",
             description=(
-                f"Whose **{plan.name}** is another than on the day before, and how much of that is new "
+                f"Whose {plan.name} is another than on the day before, and how much of that is new "
                 "behaviour, age, late data, an edit, another reference, other ids, or facts about the "
                 "person. The parts add up to the change. Empty where the day before was not scored."
             ),

@@ -133,10 +133,10 @@ def _spec(kind: str, table: str, score: Score, bench: Workbench) -> dg.AssetSpec
     listed = "\n".join(f"- **{each.outcome}**: {words.in_words(each)}. {each.goal}" for each in outcomes)
     said = {
         QUALITY_OF: (
-            f"How well **{score.score}** foretold what people did next, on past dates, beside days since the "
+            f"How well {score.score} foretold what people did next, on past dates, beside days since the "
             f"last event, event count and RFM:\n\n{listed}"
         ),
-        DECILES_OF: f"Outcomes by tenth of **{score.score}** and of its baselines.",
+        DECILES_OF: f"Outcomes by tenth of {score.score} and of its baselines.",
     }
     return dg.AssetSpec(
         asset_key(bench.catalog.project, table),

@@ -67,7 +67,7 @@ def _points(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDefinit
         TableAsset(
             table=f"points/{plan.name}",
             group="scores",
-            description=f"What each rule of **{plan.name}** gives every person, and the sum, before scaling.",
+            description=f"What each rule of {plan.name} gives every person, and the sum, before scaling.",
             owner=score.owner,
             reads=tuple(
                 Reads(
@@ -108,7 +108,7 @@ def _references(score: Score, plan: ScorePlan, bench: Workbench) -> dg.AssetsDef
             table=f"references/{plan.name}",
             group="scores",
             description=(
-                f"The population that **{plan.name}** is read against, frozen. Materialize it to refit on "
+                f"The population that {plan.name} is read against, frozen. Materialize it to refit on "
                 "the latest points; until then nobody's score moves because others moved."
             ),
             owner=score.owner,

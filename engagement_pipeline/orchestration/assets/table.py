@@ -129,7 +129,9 @@ def table_asset(asset: TableAsset, bench: Workbench) -> dg.AssetsDefinition:
         if asset.guard is not None:
             asset.guard({name: part.data_version for name, part in staged.partitions.items()})
         shown = asset.describe(staged.scan(), days) if asset.describe else {}
-        results = [check_result(context, key, check_name, True, {"rows": staged.rows}, checked)]
+        held = {"rows": sum(staged.rows.values())}
+        each = {day: Finding(True, {"rows": rows}) for day, rows in staged.rows.items()}
+        results = [check_result(context, key, check_name, True, held, checked, findings=each)]
         if (second := asset.second) is not None:
             found = second.judge(staged.scan(), days)
             fine = all(each.passed for each in found.values())

@@ -42,7 +42,7 @@ def proposal_asset(score: Score, bench: Workbench) -> dg.AssetsDefinition:
             table=f"{PROPOSAL_OF}/{name}",
             group="quality",
             description=(
-                f"Weights for the rules of **{name}**, fitted to its outcomes on past dates with the signs "
+                f"Weights for the rules of {name}, fitted to its outcomes on past dates with the signs "
                 "that are declared, from 1 to 10, and how both foretell the latest date. Never applied by "
                 "itself."
             ),
