@@ -107,7 +107,6 @@ print(hashlib.sha256("".join(frame.write_json() for frame in found.values()).enc
 """
 
 
-@pytest.mark.slow
 def test_the_number_of_threads_changes_nothing():
     digests = {
         subprocess.run(

@@ -146,7 +146,7 @@ def piecemeal(shop: Shop, rows: list[dict[str, object]], chance: random.Random) 
 
 
 @pytest.mark.parametrize("source", [SOURCE, UNNAMED], ids=["several mappings", "without ids"])
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), phases=GIVEN_AND_DRAWN)
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=GIVEN_AND_DRAWN)
 @given(rows=st.lists(st.one_of(MAILS, MAILS, BOUGHT), min_size=1, max_size=40), seed=st.integers(0, 2**32))
 def test_any_delivery_gives_the_same_tables(
     open_shop: Callable[..., Shop], source: Source, rows: list[dict[str, object]], seed: int

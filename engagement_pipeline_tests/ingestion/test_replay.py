@@ -269,7 +269,7 @@ MAPPINGS: list[tuple[Source, dict[str, object]]] = [
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**16),
     first=st.integers(0, len(MAPPINGS) - 1),

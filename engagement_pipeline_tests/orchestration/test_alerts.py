@@ -28,10 +28,9 @@ from engagement_pipeline_tests.orchestration.scenario import (
     failures,
     mail,
 )
-from engagement_pipeline_tests.orchestration.test_sensors import tick
+from engagement_pipeline_tests.orchestration.ticking import tick
 from engagement_pipeline_tests.pages import DOCS
 
-pytestmark = pytest.mark.slow
 PAGE = (DOCS / "alerts.md").read_text("utf-8")
 HOOK_LINE = "  - {kind: webhook, url_env: COOLING_HOOK}\n"
 COOLING = PAGE.split("```yaml\n")[1].split("```")[0].replace(HOOK_LINE, "")
@@ -51,7 +50,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     )
     scenario.run("landing")
     scenario.run("event_days", FIRST, FELL)
-    scenario.run("as_of_dates", DAYS[2], FELL)
+    scenario.run("as_of_dates", DAYS[2], FELL, only=READING)
     yield scenario
     scenario.close()
 
@@ -122,9 +121,7 @@ def test_a_date_is_told_once_and_stays_as_it_was(falling: Scenario) -> None:
     before = (folder / "people.csv").stat().st_mtime_ns
     # A late order of events that takes the fall back: the scores are restated, the alert is not.
     late = [(f"l{n}", person, "click", f"{FELL}T07:00:00Z") for n, person in enumerate(PEOPLE[:4])]
-    falling.drop("mail/late.csv", mail(late))
-    falling.run("landing")
-    falling.run("event_days", FELL)
+    falling.arrive("mail/late.csv", mail(late), FELL)
     falling.run("as_of_dates", FELL, only=READING)
     falling.run("alerts", FELL)
     assert told(falling).equals(rows)
@@ -187,6 +184,7 @@ def test_a_condition_chooses_whom_it_concerns(falling: Scenario) -> None:
     assert "| not matching where | 3 |" in shown(falling, "alerts/cooling")["waterfall"]
 
 
+@pytest.mark.slow
 def test_the_cooldown_holds_in_whatever_order_dates_are_made(made: Scenario, tmp_path: Path) -> None:
     scenario = made.copy(tmp_path / "copy")
     scenario.write("alerts/cooling.yaml", COOLING)
@@ -266,9 +264,7 @@ def test_falls_are_asked_for_once_the_scores_are_there(falling: Scenario) -> Non
 
 
 def test_scores_that_are_due_are_waited_for(falling: Scenario) -> None:
-    falling.drop("mail/late.csv", mail([("more", PEOPLE[0], "open", f"{FELL}T07:00:00Z")]))
-    falling.run("landing")
-    falling.run("event_days", FELL)
+    falling.arrive("mail/late.csv", mail([("more", PEOPLE[0], "open", f"{FELL}T07:00:00Z")]), FELL)
     assert tick(falling, "score_drops")[0] == []
     falling.run("as_of_dates", FELL, only=READING)
     assert len(tick(falling, "score_drops")[0]) == 1
@@ -278,10 +274,8 @@ def test_a_date_without_news_is_looked_at_again_when_its_scores_change(falling: 
     falling.edit("alerts/cooling.yaml", "score: 4,", "score: 9,")
     falling.run("alerts", FELL)
     assert tick(falling, "score_drops")[0] == []
-    falling.drop("mail/late.csv", mail([("more", PEOPLE[0], "click", f"{DAYS[2]}T07:00:00Z")]))
-    falling.run("landing")
-    falling.run("event_days", DAYS[2])
-    falling.run("as_of_dates", DAYS[2], FELL)
+    falling.arrive("mail/late.csv", mail([("more", PEOPLE[0], "click", f"{DAYS[2]}T07:00:00Z")]), DAYS[2])
+    falling.run("as_of_dates", DAYS[2], FELL, only=READING)
     assert len(tick(falling, "score_drops")[0]) == 1
 
 

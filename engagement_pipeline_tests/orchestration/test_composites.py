@@ -167,12 +167,10 @@ def of(*scores: str) -> set[str]:
     return {f"{kind}/{name}" for kind in ("points", "scores", "score_changes") for name in scores}
 
 
-@pytest.mark.slow
 def test_everything_is_synced_at_first(made: Scenario) -> None:
     assert unsynced(made) == set()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "marked"),
     [
@@ -218,7 +216,6 @@ def test_other_bands_of_a_part_leave_the_reference_of_its_composite_valid(made: 
         made.write("scores/overall.yaml", OVERALL)
 
 
-@pytest.mark.slow
 def test_nothing_is_due_and_then_what_stands_on_a_changed_part(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     assert due_as_of_dates(copied.bench, LAST) == {}
@@ -232,7 +229,6 @@ def test_nothing_is_due_and_then_what_stands_on_a_changed_part(made: Scenario, t
     copied.close()
 
 
-@pytest.mark.slow
 def test_a_draft_is_fitted_on_whom_a_composite_scores(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     copied.edit("scores/above.yaml", "reading, weight: 1", "reading, weight: 2")
@@ -280,7 +276,6 @@ def test_what_old_versions_of_parts_gave_is_not_taken_for_the_present(made: Scen
     copied.close()
 
 
-@pytest.mark.slow
 def test_a_composite_whose_points_alone_are_made_anew_is_still_the_old_one(
     made: Scenario, tmp_path: Path
 ) -> None:
@@ -302,7 +297,6 @@ def test_a_composite_whose_points_alone_are_made_anew_is_still_the_old_one(
     copied.close()
 
 
-@pytest.mark.slow
 def test_buckets_change_nothing(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     copied.edit("project.yaml", "end_date: 2026-04-05\n", "end_date: 2026-04-05\nengine: {buckets: 3}\n")
@@ -315,7 +309,6 @@ def test_buckets_change_nothing(made: Scenario, tmp_path: Path) -> None:
     copied.close()
 
 
-@pytest.mark.slow
 def test_a_range_of_dates_is_what_its_dates_are_alone(made: Scenario, tmp_path: Path) -> None:
     copied = made.copy(tmp_path)
     one = copied.table("points/above", LAST)

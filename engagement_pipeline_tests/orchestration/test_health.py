@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 
 import dagster as dg
-import pytest
 
 from engagement_pipeline.orchestration.metadata import PICTURE_LIMIT
 from engagement_pipeline.orchestration.samples import masked_reason, masked_row
@@ -20,8 +19,6 @@ from engagement_pipeline_tests.orchestration.scenario import (
     key,
     mail,
 )
-
-pytestmark = pytest.mark.slow
 
 
 def accepted(scenario: Scenario, source: str) -> dict[str, object]:

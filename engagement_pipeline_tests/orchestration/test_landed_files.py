@@ -8,7 +8,7 @@ import pytest
 from engagement_pipeline.ingestion.people import people_tables
 from engagement_pipeline.orchestration import sensors
 from engagement_pipeline_tests.orchestration.scenario import PEOPLE, Scenario, key, mail
-from engagement_pipeline_tests.orchestration.test_sensors import failed, tick
+from engagement_pipeline_tests.orchestration.ticking import failed, tick
 
 OPEN = ("o1", PEOPLE[0], "open", "2026-04-01T08:00:00Z")
 NOTHING = "every file that is there was landed"

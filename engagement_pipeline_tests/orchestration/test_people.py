@@ -23,7 +23,7 @@ from engagement_pipeline_tests.orchestration.scenario import (
     key,
     mail,
 )
-from engagement_pipeline_tests.orchestration.test_sensors import dates, ranges, tick
+from engagement_pipeline_tests.orchestration.ticking import dates, ranges, tick
 
 pytestmark = pytest.mark.slow
 WEB = """\
@@ -196,7 +196,7 @@ def test_campaigns_reach_only_who_may_be_reached(project: Scenario) -> None:
     file = mail([("u1", "kunde-ben-72", "unsubscribe", f"{LAST}T09:00:00Z")])
     land(project, "mail", "mail/stop.csv", file)
     project.run("event_days", LAST, LAST)
-    project.run("as_of_dates", LAST)
+    project.run("as_of_dates", LAST, only=["points/browsing", "scores/browsing", "segments/readers"])
     (project.folder / "catalog/campaigns/perks.yaml").rename(project.folder / "catalog/campaigns/other.yaml")
     project.edit("campaigns/other.yaml", "campaign: perks", "campaign: other")
     project.edit("campaigns/other.yaml", "path: perks", "path: other")
@@ -222,8 +222,8 @@ def test_a_statement_restates_the_dates_on_which_it_was_known(project: Scenario)
         project.run("event_days", date.fromisoformat(first), date.fromisoformat(last))
     requests, _, _ = tick(project, "as_of_dates")
     assert dates(requests) == [("as_of_dates", str(DAYS[-2])), ("as_of_dates", str(LAST))]
+    project.run("as_of_dates", DAYS[-2], LAST)
     for day in (DAYS[-2], LAST):
-        project.run("as_of_dates", day)
         # One view a day counts, whichever id had it; five opened mails; all of it one person's.
         assert points(project, day) == {"kunde-ada-71": 30, "kunde-ben-72": 5}
     assert points(project, DAYS[-3]) == old
@@ -246,7 +246,7 @@ def test_a_late_merge_alone_makes_people_and_dates_due(project: Scenario) -> Non
         ("as_of_dates", str(DAYS[-2])),
         ("as_of_dates", str(LAST)),
     ]
-    project.run("as_of_dates", LAST)
+    project.run("as_of_dates", LAST, only=["points/browsing"])
     assert points(project, LAST) == {"browser-71": 5, "kunde-ada-71": 30}
 
 
@@ -256,8 +256,7 @@ def test_a_profile_restates_only_what_reads_the_dates_it_changes(project: Scenar
     project.run("event_days", LAST, LAST, only=["daily_measures", "aliases", "persons", "consents"])
     # The first profile of a person counts from the start: every restated date shows other people now.
     assert [day for _, day in dates(tick(project, "as_of_dates")[0])] == [str(day) for day in DAYS[-3:]]
-    for day in DAYS[-3:]:
-        project.run("as_of_dates", day)
+    project.run("as_of_dates", DAYS[-3], LAST)
     assert tick(project, "as_of_dates")[0] == []
     land(
         project,
@@ -278,8 +277,8 @@ def test_a_consent_restates_what_reads_consents(project: Scenario) -> None:
     project.run("event_days", LAST, LAST, only=["daily_measures", "aliases", "persons", "consents"])
     requests, _, _ = tick(project, "as_of_dates")
     assert [day for _, day in dates(requests)] == [str(DAYS[-2]), str(LAST)]
+    project.run("as_of_dates", DAYS[-2], LAST)
     for day in (DAYS[-2], LAST):
-        project.run("as_of_dates", day)
         assert project.table("segments/textable", day)["person_id"].to_list() == ["kunde-ada-71"]
     assert project.table("segments/textable", DAYS[-3]).is_empty()
     assert tick(project, "as_of_dates")[0] == []

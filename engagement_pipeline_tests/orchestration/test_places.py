@@ -24,9 +24,8 @@ from engagement_pipeline_tests.orchestration.scenario import (
     key,
     mail,
 )
-from engagement_pipeline_tests.orchestration.test_sensors import MORNING, going_on, tick
+from engagement_pipeline_tests.orchestration.ticking import MORNING, going_on, tick
 
-pytestmark = pytest.mark.slow
 FRESH = {"sources/mail.yaml": f"{MAIL}fresh_within: 36h\n"}
 DBT = {"sources/mail.yaml": f"{MAIL}upstream: dbt/mail\n"}
 OPENS = [("n1", PEOPLE[0], "open", "2026-04-02T08:00:00Z")]

@@ -30,7 +30,7 @@ from engagement_pipeline_tests.orchestration.scenario import (
     failures,
     mail,
 )
-from engagement_pipeline_tests.orchestration.test_sensors import failed, ranges, tick
+from engagement_pipeline_tests.orchestration.ticking import failed, ranges, tick
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,6 @@ from engagement_pipeline_tests.storage.tables import MEASURES, days, keys, rows
 from engagement_pipeline_tests.storage.writer import write
 
 
-@pytest.mark.slow
 def test_four_processes_write_disjoint_days_to_a_new_table(database: Database, tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"), database)
     done(*(start(write, lake.root, database.url, "days", 5 * number, 5) for number in range(4)))
