@@ -66,7 +66,7 @@ def histogram_png(scores: pl.Series, bands: Mapping[str, Band], span: tuple[floa
     figure.subplots_adjust(left=0.02 + 0.0135 * longest, right=0.985, top=0.88, bottom=0.14)
     _name_bands(axes, bands, low, high)
     if span is None:
-        axes.text(1, -0.2, "and more →", ha="right", fontsize=7, color=INK, transform=axes.transAxes)
+        axes.text(1, -0.14, "and more →", ha="right", fontsize=7, color=INK, transform=axes.transAxes)
     return png(figure)
 
 
