@@ -4,7 +4,7 @@ Here: the list of the rules across files, and running them. Not here: the rules 
 `lint_people`), and what one file may say (`specs`, `validation`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from engagement_pipeline.catalog import (
@@ -24,6 +24,7 @@ from engagement_pipeline.catalog import (
     lint_values,
 )
 from engagement_pipeline.catalog.draft import Draft, read_draft
+from engagement_pipeline.catalog.guesses import guessed
 from engagement_pipeline.catalog.issues import Issue
 
 RULES: tuple[Callable[[Draft], Iterable[Issue]], ...] = (
@@ -52,5 +53,13 @@ def lint(folder: Path) -> list[Issue]:
 def check(folder: Path) -> tuple[Draft, list[Issue]]:
     """The catalog as read, and `lint` of it."""
     draft = read_draft(folder)
-    found = [issue for rule in RULES for issue in rule(draft)]
-    return draft, sorted({*draft.issues, *found})
+    found = {*draft.issues, *_run(draft)}
+    if broken := {issue.file for issue in draft.issues}:
+        guess = guessed(draft)
+        found |= {issue for issue in _run(guess) if issue.file in broken and issue.level == "error"}
+    return draft, sorted(found)
+
+
+def _run(draft: Draft) -> Iterator[Issue]:
+    for rule in RULES:
+        yield from rule(draft)

@@ -62,6 +62,11 @@ def _issues(model: type[BaseModel], document: Document, errors: list[ErrorDetail
             yield Issue(document.file, document.line(fork), f"{fork[-1]}: must be {hint}")
 
 
+def choices_of(error: ErrorDetails) -> list[str]:
+    """The words of which a value should have been one; none where the error is another."""
+    return re.findall(r"'([^']*)'", error["ctx"]["expected"]) if error["type"] == "literal_error" else []
+
+
 _FORM = re.compile(r"[A-Z]|list\[|literal\[|constrained")
 """How pydantic names a form: the model, or the type."""
 _CHOSEN = frozenset(form.__name__ for form in (EventRule, AttributeRule, PartRule))
@@ -100,7 +105,7 @@ def _other_form(errors: list[ErrorDetails]) -> bool:
 
 def _meant(model: type[BaseModel], error: ErrorDetails) -> str | None:
     """The key that an unknown one probably is."""
-    return nearest(str(error["loc"][-1]), _keys(model, error["loc"][:-1]))
+    return nearest(str(error["loc"][-1]), keys_at(model, error["loc"][:-1]))
 
 
 def _single(error: ErrorDetails) -> bool:
@@ -126,13 +131,13 @@ def _words(model: type[BaseModel], key: Key, error: ErrorDetails) -> str:
     if kind == "missing":
         return f"missing key '{last}'"
     if kind == "extra_forbidden":
-        valid = _keys(model, error["loc"][:-1])
+        valid = keys_at(model, error["loc"][:-1])
         return f"unknown key '{last}'{did_you_mean(last, valid) or '; valid keys: ' + ', '.join(valid)}"
     subject = next((f"{part}: " for part in reversed(key) if isinstance(part, str)), "")
     if kind == "value_error":
         return subject + error["msg"].removeprefix("Value error, ")
     if kind == "literal_error":
-        choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        choices = choices_of(error)
         listed = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
         return f"{subject}{value} is not {listed}{did_you_mean(str(error['input']), choices)}"
     if kind == "string_pattern_mismatch":
@@ -175,7 +180,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _keys(annotation: Any, loc: tuple[int | str, ...]) -> list[str]:
+def keys_at(annotation: Any, loc: tuple[int | str, ...]) -> list[str]:
     """The keys a model takes at this place, in the order of their declaration."""
     forms = list(_forms(annotation))
     models = [form for form in forms if isinstance(form, type) and issubclass(form, BaseModel)]
@@ -184,12 +189,12 @@ def _keys(annotation: Any, loc: tuple[int | str, ...]) -> list[str]:
     part, rest = loc[0], loc[1:]
     for form in models:
         if form.__name__ == part:
-            return _keys(form, rest)
+            return keys_at(form, rest)
         for name, field in form.model_fields.items():
             if part == (field.alias or name):
-                return _keys(field.annotation, rest)
+                return keys_at(field.annotation, rest)
     inner = [get_args(form)[-1] for form in forms if get_origin(form) in (list, dict)]
-    return _keys(inner[0], rest) if inner else []
+    return keys_at(inner[0], rest) if inner else []
 
 
 def _forms(annotation: Any) -> Iterator[Any]:

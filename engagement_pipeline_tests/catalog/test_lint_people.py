@@ -171,4 +171,5 @@ def test_every_issue_of_all_files_at_once_in_order(tmp_path: Path) -> None:
         "scores/email.yaml:6: weight 99 is outside the project's limits, -10 to 10",
         "scores/email.yaml:9: no band holds the scores from 4 to 5, between 'low' and 'medium'",
         f"{READERS_FILE}:2: unknown key 'onwer'; did you mean 'owner'?",
+        f"{READERS_FILE}:3: where: unknown column 'score.x'",
     ]
