@@ -65,8 +65,17 @@ def refusal(node: exp.Expr, functions: Collection[str]) -> str:
     if isinstance(node, exp.ArrayOverlaps):
         return "&& is not allowed in a condition; write and"
     if isinstance(node, exp.Anonymous) or (isinstance(node, exp.Func) and not isinstance(node, exp.Cast)):
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        name = _function(node)
         if name not in functions:
             known = ", ".join(functions)
             return f"unknown function '{name}', conditions know {known}{did_you_mean(name, functions)}"
     return f"{quoted(node)} is not allowed in a condition"
+
+
+def _function(node: exp.Expr) -> str:
+    """The function's name as DuckDB has it, which is mostly how it was written; sqlglot's own where it stands
+    for an operator."""
+    if isinstance(node, exp.Anonymous):
+        return node.name.lower()
+    name = node.sql(DIALECT).partition("(")[0].lower()
+    return name if name.isidentifier() else type(node).sql_name().lower()  # type: ignore[attr-defined]
