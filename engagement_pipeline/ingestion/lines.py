@@ -70,7 +70,8 @@ def _record(line: str | None) -> tuple[dict[str, object], str | None]:
     try:
         value = json.loads(line or "", object_pairs_hook=_first, parse_constant=str)
     except json.JSONDecodeError as error:
-        return {}, f"not JSON: {error.msg.lower()} at character {error.pos + 1}"
+        what = error.msg.lower().removesuffix(" at")
+        return {}, f"not JSON: {what} at character {error.pos + 1}"
     except (ValueError, RecursionError) as error:
         return {}, f"not JSON that can be read: {type(error).__name__}"
     if not isinstance(value, dict):

@@ -18,6 +18,7 @@ from engagement_pipeline.catalog.specs.mappings import Held, Only
 from engagement_pipeline.core.frames import REJECTED
 from engagement_pipeline.core.text import filled
 from engagement_pipeline.ingestion.decode import decode, element_column, of_element
+from engagement_pipeline.ingestion.readers.rows import TOO_LARGE
 
 FROM = "from."
 """Before the path of a field that was read."""
@@ -121,9 +122,23 @@ def read_rows(landed: pl.DataFrame, source: Source, reads: Reads) -> Rows:
     if FILE in plain:
         said = said.with_columns(landed["file"].alias(FILE))
     fields = landed.with_row_index(PLACE).with_columns(
-        *(column.alias(FROM + column.name) for column in said), decoded.malformed.alias("malformed")
+        *(column.alias(FROM + column.name) for column in said),
+        malformed=_in_words_of(source, decoded.malformed),
     )
     return Rows(source, fields, paths)
+
+
+def _in_words_of(source: Source, malformed: pl.Series) -> pl.Series:
+    """Why rows are no records. Rows of delimited text reach decoding as JSON, only what has more fields than
+    there are columns stays the line it was: that it is no JSON would say nothing to who wrote it."""
+    if source.format not in TABLES or malformed.is_null().all():
+        return malformed
+    too_large = malformed.str.starts_with(TOO_LARGE)
+    wide = pl.lit(
+        "the row has more fields than the file has columns; look for a delimiter within a text, or "
+        "a line that lacks its end"
+    )
+    return pl.select(pl.when(too_large).then(malformed).when(malformed.is_not_null()).then(wide)).to_series()
 
 
 def _without(blanks: Sequence[str], fields: pl.DataFrame) -> pl.DataFrame:

@@ -36,7 +36,7 @@ def test_without_a_time_a_row_counts_from_when_it_was_received() -> None:
 @pytest.mark.parametrize(
     ("raw", "rule", "reason"),
     [
-        ("1,2,3", "malformed_row", "not JSON: extra data at character 2"),
+        ("1,2,3", "malformed_row", "the row has more fields than the file has columns"),
         ('{"person":"null","at":"2026-04-01"}', "missing_person_id", "no person id"),
         ('{"person":"p\\u0000","at":"2026-04-01"}', "unusable_person_id", "'p\\0'"),
         ('{"person":"p"}', "missing_time", "does not say when"),
