@@ -81,9 +81,12 @@ class Runner:
 
 
 def name_dagster_home(settings: Settings) -> None:
-    """Says in the environment where Dagster's history lies, unless it does; an empty name says nothing."""
-    if not os.environ.get("DAGSTER_HOME"):
+    """Says in the environment where Dagster's history lies, unless it does; an empty name says nothing.
+    A folder without settings gets ours, as from `make ui`: Dagster's own collect usage statistics."""
+    if not (home := os.environ.get("DAGSTER_HOME")):
         os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
+    elif Path(home).is_dir():
+        _configure(Path(home))
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -92,10 +95,14 @@ def dagster_home(settings: Settings) -> Path:
     beside = Path(".engagement/lake") if is_remote(settings.lake) else Path(settings.lake)
     home = beside.absolute().with_name("dagster")
     home.mkdir(parents=True, exist_ok=True)
+    _configure(home)
+    return home
+
+
+def _configure(home: Path) -> None:
     config = home / "dagster.yaml"
     if not config.exists():
         config.write_bytes(INSTANCE.read_bytes())
-    return home
 
 
 def _run(
@@ -157,7 +164,10 @@ def _why(step: dg.DagsterEvent) -> str:
     cause = failure.error
     while cause is not None and cause.cause is not None:
         cause = cause.cause
-    return described or (cause.message.strip() if cause else "see the run in the UI")
+    if described or cause is None:
+        return described or "see the run in the UI"
+    kind, _, words = cause.message.strip().partition(": ")
+    return words if kind.startswith("engagement_pipeline.") and words else cause.message.strip()
 
 
 def _progress(console: Console) -> Progress:
