@@ -93,6 +93,15 @@ def described(definitions: dg.Definitions) -> Iterator[tuple[str, dict[str, Any]
         )
 
 
+def test_every_asset_says_what_it_is(example: dg.Definitions) -> None:
+    """A table without an asset that another depends upon would stand in the UI as one that nobody describes."""
+    graph = example.resolve_asset_graph()
+    for each in map(graph.get, graph.get_all_asset_keys()):
+        assert each.description, each.key
+        assert each.kinds, each.key
+        assert each.group_name != "default", each.key
+
+
 def mapped(mapping: dg.PartitionMapping | None) -> str | None:
     if isinstance(mapping, dg.TimeWindowPartitionMapping):
         return f"days {mapping.start_offset} to {mapping.end_offset}"

@@ -18,6 +18,7 @@ from engagement_pipeline.core.quality_frames import DECILES, QUALITY
 from engagement_pipeline.orchestration.assets.table import materialized, stored_output
 from engagement_pipeline.orchestration.judging import Judgement, judgements, reads_of
 from engagement_pipeline.orchestration.keys import asset_key
+from engagement_pipeline.orchestration.measured import MESSAGES
 from engagement_pipeline.orchestration.metadata import column_schema, markdown, markdown_table, picture
 from engagement_pipeline.orchestration.preview import Finding, check_result, check_spec
 from engagement_pipeline.orchestration.workbench import Workbench
@@ -41,7 +42,7 @@ def quality_assets(score: Score, bench: Workbench) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"judge_{name}",
         outs={kind: stored_output(spec) for kind, spec in specs.items()},
-        deps=[asset_key(project, each) for each in reads],
+        deps=[asset_key(project, each) for each in reads if each != MESSAGES],  # which has no asset
         check_specs=[
             check_spec(CHECK, key, "It foretells every outcome better than the day of the last event.", None)
         ],

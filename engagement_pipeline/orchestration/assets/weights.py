@@ -17,6 +17,7 @@ from engagement_pipeline.core.quality_frames import PROPOSALS
 from engagement_pipeline.core.weights import Proposal
 from engagement_pipeline.orchestration.assets.table import Frames, Reads, TableAsset, table_asset
 from engagement_pipeline.orchestration.judging import proposals, reads_of
+from engagement_pipeline.orchestration.measured import MESSAGES
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports import proposals as words
@@ -47,7 +48,7 @@ def proposal_asset(score: Score, bench: Workbench) -> dg.AssetsDefinition:
                 "itself."
             ),
             owner=score.owner,
-            reads=tuple(Reads(table, loaded=False) for table in reads_of(bench)),
+            reads=tuple(Reads(table, loaded=False, has_asset=table != MESSAGES) for table in reads_of(bench)),
             compute=compute,
             describe=lambda staged, days: describe_proposals(score, bench.plans[name].keys, found),
         ),
