@@ -94,7 +94,7 @@ def described(definitions: dg.Definitions) -> Iterator[tuple[str, dict[str, Any]
 
 
 def test_every_asset_says_what_it_is(example: dg.Definitions) -> None:
-    """A table without an asset that another depends upon would stand in the UI as one that nobody describes."""
+    """A table without an asset that others depend upon would stand in the UI with nothing said of it."""
     graph = example.resolve_asset_graph()
     for each in map(graph.get, graph.get_all_asset_keys()):
         assert each.description, each.key
