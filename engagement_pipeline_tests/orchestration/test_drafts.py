@@ -24,8 +24,6 @@ from engagement_pipeline_tests.orchestration.scenario import (
     Scenario,
 )
 
-pytestmark = pytest.mark.slow
-
 
 def stored_files(scenario: Scenario) -> dict[str, bytes]:
     """Everything of the lake and every row of the database."""

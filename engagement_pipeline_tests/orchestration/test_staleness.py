@@ -8,7 +8,6 @@ from dagster._core.loader import LoadingContextForTest
 
 from engagement_pipeline_tests.orchestration.scenario import FIRST, LAST, PEOPLE, Scenario, mail
 
-pytestmark = pytest.mark.slow
 DATA = ("landed", "rejected", "events", "daily_measures", "persons")
 
 
