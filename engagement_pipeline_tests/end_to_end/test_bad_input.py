@@ -2,19 +2,19 @@
 
 | bad input | each alone, close to where it is handled |
 |---|---|
-| empty file | ingestion/test_intake `test_an_empty_file_lands_with_a_note`, ingestion/test_readers |
-| truncated gzip | ingestion/test_readers `test_a_truncated_gzip_is_refused_whole`; here test_daily_life |
-| CSV: missing, extra columns | ingestion/test_intake `test_csv_with_a_missing_and_an_extra_column` |
-| CSV: byte order mark | ingestion/test_readers `test_csv_rows_are_records_of_text…` |
+| empty file | ingestion/test_intake `test_an_empty_file_lands_with_a_note`, ingestion/readers/test_readers |
+| truncated gzip | ingestion/readers/test_content `test_a_packed_file_that_is_cut…`; here test_daily_life |
+| CSV: missing, extra columns | ingestion/test_intake `test_csv_with_a_missing_and_an_extra…`, test_ragged |
+| CSV: byte order mark | ingestion/readers/test_delimited `test_rows_are_records_of_text…` |
 | one broken JSON line | ingestion/test_decode `test_a_broken_line_costs_nothing_but_itself` |
 | future, far-past times | ingestion/test_intake `test_future_and_past_are_judged…`, contracts/test_events |
 | null and blank ids | contracts/test_events `test_a_planted_row_is_caught`, ingestion/test_canonical |
-| NaN and infinite values | contracts/test_events, ingestion/test_readers `test_parquet_types…` |
+| NaN and infinite values | contracts/test_events, ingestion/readers/test_tables `test_parquet_types…` |
 | event outside the plan | ingestion/test_intake `test_an_unknown_event_is_replayed_once_the_plan_knows_it` |
 | one file, two names | ingestion/test_intake `test_the_same_file_under_two_names_is_one`, test_any_delivery |
 | one id, two contents | ingestion/test_events `test_of_two_files_with_one_id_the_earlier_event_counts` |
-| YAML: typo, duplicate, unknown event, gap | catalog/test_validation, test_lint_plan, test_lint_scores |
-| lake that cannot be written | storage/test_lake, orchestration/test_refusals |
+| YAML: typo, twice, event, gap | catalog/test_validation, test_lint_plan, test_lint_scores, test_guesses |
+| lake that cannot be written | storage/test_scratch, orchestration/test_refusals |
 | database that is down | storage/test_database, orchestration/test_refusals |
 
 Here: all of it at once beside good input, and what only the whole can show.
