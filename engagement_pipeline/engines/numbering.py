@@ -5,6 +5,7 @@ the places (`window`).
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,11 +81,16 @@ class _Directory:
     def places(self, ids: pl.Series, hashes: pl.Series) -> pl.Series:
         """Raises _SameHash."""
         found = np.empty(len(ids), dtype=np.uint32)
-        for start in range(0, len(ids), AT_ONCE):
+
+        def fill(start: int) -> None:
             part = self._find(hashes.slice(start, AT_ONCE).to_numpy())
             if (self.proofs[part] != ids.slice(start, AT_ONCE).hash(seed=1).to_numpy()).any():
                 raise _SameHash
             found[start : start + AT_ONCE] = part
+
+        # numpy uses one processor, and lets threads go on beside it.
+        with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+            list(threads.map(fill, range(0, len(ids), AT_ONCE)))
         return pl.Series(found)
 
     def _find(self, hashes: Hashes) -> Places:
