@@ -87,11 +87,13 @@ def _take_in(work: "_Work", landing: Path | str, replay: Callable[[], Iterable[s
     found = Tally(set(already))
     since = since_of(source, work.catalog.project)
     if source.database is None:
-        seen = Seen(ledger.database)
+        seen, there = Seen(ledger.database), set[str]()
         try:
             for each in discover(source, landing, since=since, seen=seen, landed=found.fingerprints):
+                there.add(each.fingerprint)
                 if found.is_new(each):
                     work.take(each)
+            ledger.forget_failed(source.source, there)
         except (Unusable, StoreUnreachable) as outage:
             work.outage = str(outage)
         work.commit()

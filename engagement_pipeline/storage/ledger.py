@@ -4,7 +4,7 @@ An index of `landed/<source>`, in which every file is one partition named by its
 be rebuilt from the table (`rebuild`). Here: that index. Not here: reading files (`ingestion`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -115,9 +115,14 @@ class Ledger:
             for file in files:
                 _record(connection, file)
 
-    def forget_failed(self, source: str) -> None:
-        """Forgets the files of a source that failed; for a source that will try again under other names."""
-        mine = (FILES.c.source == source) & (FILES.c.status == "failed")
+    def forget_failed(self, source: str, found: Container[str] = frozenset()) -> None:
+        """Forgets the files of a source that failed, but for those `found` again: what is tried again under
+        other names, or was taken away or delivered anew since."""
+        failed = [key for key, file in self.files(source).items() if file.status == "failed"]
+        gone = [key for key in failed if key not in found]
+        if not gone:
+            return
+        mine = (FILES.c.source == source) & (FILES.c.status == "failed") & FILES.c.fingerprint.in_(gone)
         with self.database.write() as connection:
             connection.execute(sa.delete(FILES).where(mine))
 
