@@ -121,12 +121,13 @@ class Workbench:
         inputs: Mapping[str, int] | None = None,
         invariant: Callable[[pl.DataFrame], None] | None = None,
     ) -> StagedTable:
-        """Write rows beside the lake, each piece validated against the table's contract, ready to commit."""
+        """Write rows beside the lake, each piece validated against the table's contract, ready to commit.
+        The invariant is asked first: it knows more of its rows, and says it in its own words."""
         contract = schema_for(table, self.catalog)
 
         def check(piece: pl.DataFrame) -> None:
-            validate(piece, contract)
             if invariant is not None:
                 invariant(piece)
+            validate(piece, contract)
 
         return self.lake.stage(self.table(table), rows, keys or (WHOLE,), inputs or {}, check)

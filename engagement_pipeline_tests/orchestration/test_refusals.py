@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from engagement_pipeline.core.points import PointsOverflow, check_points
+from engagement_pipeline.core.points import check_points
 from engagement_pipeline.orchestration import scoring
 from engagement_pipeline.orchestration.assets import measures, people, scores
 from engagement_pipeline_tests.orchestration.scenario import (
+    BUYING,
     DAYS,
     LAST,
     PEOPLE,
@@ -72,16 +73,15 @@ def test_a_broken_contract_is_said_with_its_sample_or_without(
     assert set(copied.table("scores/reading")["band"].drop_nulls()) == {"cold", "warm"}
 
 
-def test_an_overflow_names_rule_and_masked_person(copied: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    def overflow(rows: pl.DataFrame) -> None:
-        raise PointsOverflow(PEOPLE[0], "email_opened")
-
-    monkeypatch.setattr(scores, "check_points", overflow)
-    copied.reload()
-    result = copied.run("as_of_dates", LAST, only=["points/reading"], ok=False)
-    assert "points of person 'kun…' by rule 'email_opened'" in failures(result)["points__reading"]
+def test_an_overflow_names_rule_and_masked_person(copied: Scenario) -> None:
+    copied.write("scores/buying.yaml", BUYING.replace("weight: 1, per: 10", "weight: 10, per: 0.000001"))
+    copied.drop("shop/huge.jsonl", orders([("huge", PEOPLE[0], f"{LAST}T08:00:00Z", 1e9)]))
+    copied.run("landing", only=["landed/shop", "rejected/shop"])
+    copied.run("event_days", LAST)
+    result = copied.run("as_of_dates", LAST, only=["points/buying"], ok=False)
+    assert "points of person 'kun…' by rule 'order_completed value'" in failures(result)["points__buying"]
     assert PEOPLE[0] not in event_log(copied)
-    assert "do not fit in 64 bits" in event_log(copied), "the log was read"
+    assert "do not fit in 64 bits; lower the weight" in event_log(copied), "the log was read"
 
 
 def test_a_slow_step_is_refused_by_the_version_that_it_loaded(
