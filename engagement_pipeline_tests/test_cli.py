@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,22 @@ def test_the_guide_shows_what_init_writes_and_what_lint_says(starter: Path) -> N
     segment.write_text(segment.read_text().replace("score.engagement", "score.engagment"))
     for line in run(app, ["lint", str(starter)]).output.splitlines()[:-1]:
         assert f"    {line}\n" in guide
+
+
+def test_definitions_of_the_readme_are_a_project(starter: Path) -> None:
+    page = (Path(__file__).parents[1] / "README.md").read_text()
+    blocks = re.findall(r"```yaml\n((\w+): (\w+)\n.*?)```", page, re.DOTALL)
+    assert [(kind, name) for _, kind, name in blocks] == [
+        ("score", "engagement"),
+        ("segment", "engaged"),
+        ("campaign", "thanks"),
+        ("source", "newsletter"),
+    ]
+    for text, kind, name in blocks:
+        (starter / f"{kind}s" / f"{name}.yaml").write_text(text)
+    catalog = load_catalog(starter)
+    assert [rule.weight for rule in catalog.scores["engagement"].rules] == [3, 5, 1, -10]
+    assert catalog.sources["newsletter"].events, "the preset's mappings"
 
 
 def test_init_tells_what_it_wrote_and_what_to_do_next(tmp_path: Path) -> None:

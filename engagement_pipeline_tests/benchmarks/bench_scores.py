@@ -23,8 +23,6 @@ from engagement_pipeline_tests.benchmarks.measured import clock, in_a_process, p
 SIZES = [1_000_000, 5_000_000, 20_000_000]
 HERE = Path(__file__).parent
 BASELINE = "polars by hand"
-PANDAS_UP_TO = 5_000_000
-"""Beyond it pandas needs minutes and most of a laptop's memory."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,8 +51,6 @@ def _compare(path: Path, count: int, catalog: int, only: list[str], repeat: int)
     print(f"\n{count:,} events, {catalog} scores of {rules} rules over {measures} distinct measures")
     results = {}
     for name in only:
-        if name == "pandas" and count > PANDAS_UP_TO:
-            continue
         child = ["--only", name, "--child", str(path), "--catalog", str(catalog), "--repeat", str(repeat)]
         results[name] = in_a_process(name, __spec__.name, child)
     baseline = results.get(BASELINE)
