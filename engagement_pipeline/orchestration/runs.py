@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from rich.console import Console
 
 from engagement_pipeline.catalog.specs import Catalog
+from engagement_pipeline.ingestion.unclaimed import unclaimed
 from engagement_pipeline.orchestration.assets.health import HEALTH
 from engagement_pipeline.orchestration.assets.measures import only_as_of
 from engagement_pipeline.orchestration.assets.people import people_inputs
@@ -56,6 +57,7 @@ def run_all(
     with Runner(definitions, catalog.project, settings, console) as runner:
         done = runner.run
         done("Land files", "landing")
+        tell_unclaimed(bench, console)
         first, last = catalog.project.start_date, _landed_day(bench, as_of, runner.problems)
         label = f"Events and measures of {(last - first).days + 1} days"
         earlier = last - timedelta(days=days_before)
@@ -88,6 +90,19 @@ def run_all(
     for block in summary(catalog, bench.lake, bench.ledger, last):
         console.print(block)
     return runner.problems
+
+
+def tell_unclaimed(bench: Workbench, console: Console) -> None:
+    """Says which files lie where sources are, and are none's."""
+    if found := unclaimed(bench.catalog.sources.values(), bench.settings.landing):
+        some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
+        console.print(
+            f"{len(found):,} {'file' if len(found) == 1 else 'files'} below {bench.settings.landing} "
+            f"{'is' if len(found) == 1 else 'are'} no source's: {some}. "
+            "A source's `path` says which files it takes.",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _landed_day(bench: Workbench, as_of: date | None, refused: Sequence[str]) -> date:

@@ -54,7 +54,11 @@ def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario
 
     said = {"id": "late", "customer": {"id": PEOPLE[0]}, "type": "order_completed", "total": 900}
     project.drop("shop/late.jsonl", json.dumps({**said, "at": f"{LAST}T09:00:00Z"}).encode())
-    assert run(project)[0] == []
+    project.drop("shop/late.csv", b"id\n")
+    problems, printed = run(project)
+    assert problems == []
+    assert "1 file below" in printed
+    assert "is no source's: shop/late.csv." in " ".join(printed.split())
     assert versions(project) == fitted, "somebody's order moves nobody else's scale"
     assert "references/buying" not in scored_tables(project.bench, LAST, refit=False)
     assert "references/buying" in scored_tables(project.bench, LAST, refit=True)
