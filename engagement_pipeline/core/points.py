@@ -100,8 +100,8 @@ def contributed(
 
 
 def points(contributed: pl.LazyFrame, plan: ScorePlan, as_of: date) -> pl.LazyFrame:
-    """`frames.POINTS` of one score, but for `rule`, which still is an Enum: a row per person with
-    contributions, sorted by person.
+    """`frames.POINTS` of one score, but for `rule` and `points_digest`, which still are Enums: a row per
+    person with contributions, sorted by person.
 
     contributed: the plan's frame of `contributions`. Where people are numbers, `person_id` is still one.
     """
@@ -134,7 +134,7 @@ def points(contributed: pl.LazyFrame, plan: ScorePlan, as_of: date) -> pl.LazyFr
             total.alias("points"),
             "contributions",
             pl.col("active") if "active" in columns else pl.lit(value=True).alias("active"),
-            pl.lit(plan.points_digest, dtype=pl.String).alias("points_digest"),
+            pl.lit(plan.points_digest, dtype=pl.Enum([plan.points_digest])).alias("points_digest"),
         )
     )
 

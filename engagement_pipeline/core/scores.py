@@ -67,8 +67,8 @@ def attach(
     guard: Guard = TRUSTED,
     previous: pl.LazyFrame | None = None,
 ) -> pl.LazyFrame:
-    """`frames.SCORES` of one score and date, but for `state` and `band`, which still are Enums: a row per
-    known person, in no order.
+    """`frames.SCORES` of one score and date, but for `state`, `band`, `reference` and `definition`, which are
+    Enums: a row per known person, in no order.
 
     points, people: as in `standing`. histogram, version: the frozen reference in force. Without one, and
     while the window is not covered, a relative scale is read against the population of this very date and
@@ -103,6 +103,6 @@ def attach(
         banded(plan.bands, plan.hysteresis, before),
         state,
         pl.lit(as_of, dtype=pl.Date).alias("as_of"),
-        pl.lit(reference, dtype=pl.String).alias("reference"),
-        pl.lit(plan.definition, dtype=pl.String).alias("definition"),
+        pl.lit(reference, dtype=pl.Enum([] if reference is None else [reference])).alias("reference"),
+        pl.lit(plan.definition, dtype=pl.Enum([plan.definition])).alias("definition"),
     ).select(SCORES.names())

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import polars as pl
 
-from engagement_pipeline.core.ordered import PEEK
 from engagement_pipeline.core.words import as_text
 from engagement_pipeline.storage.digests import AnyOrder, Digest, InOrder
 from engagement_pipeline.storage.tables import NO_STATISTICS, TableSpec
@@ -60,8 +59,6 @@ def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, fold
     being stored already. Where rows have one order they come in it."""
     if folder is not None and frame.height:
         path = folder / f"part-{uuid.uuid4().hex}.parquet"
-        if spec.one_order:
-            frame = _worded(frame)
         stored = frame.drop(spec.partition_by) if spec.partition_by else frame
         stored.write_parquet(
             path,
@@ -73,21 +70,6 @@ def write_rows(spec: TableSpec, frame: pl.DataFrame, into: StagedPartition, fold
         into.files.append(StagedFile(path, frame.height, _stats(spec, frame)))
     into.rows += frame.height
     into.digest.add(frame.select(name for name in spec.schema if name not in spec.provenance))
-
-
-def _worded(frame: pl.DataFrame) -> pl.DataFrame:
-    """Text that is the same in every row, such as a digest, as an Enum."""
-    alike = {
-        column.name: str(column[0])
-        for column in frame.get_columns()
-        if column.dtype == pl.String and not column.null_count() and _alike(column)
-    }
-    return frame.with_columns(pl.lit(word, dtype=pl.Enum([word])).alias(name) for name, word in alike.items())
-
-
-def _alike(column: pl.Series) -> bool:
-    first = column[0]
-    return bool((column.head(PEEK) == first).all()) and bool((column == first).all())
 
 
 def _types(frame: pl.DataFrame) -> dict[str, str] | None:
