@@ -3,8 +3,9 @@
 Run `python -m engagement_pipeline_tests.benchmarks.bench_stored [--events 1000000] [--buckets 1 4]
 [--repeat 3]`. Events lie in Delta, 60 days of them and one more. Stages are those of the assets, with the
 functions of the assets: `daily_measures` in runs of as many days as a backfill takes, then persons, then
-points and scores of every definition, each validated, digested, staged and committed. Left out is what Dagster
-itself adds: a second or so a run. Every part runs in a process of its own, so that its peak memory is its own.
+points and scores of every definition, each validated, digested, staged and committed. Left out is what
+Dagster itself adds: a second or so a run. Every part runs in a process of its own, so that its peak memory
+is its own.
 """
 
 import argparse
