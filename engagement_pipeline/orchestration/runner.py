@@ -82,10 +82,11 @@ class Runner:
 
 def name_dagster_home(settings: Settings) -> None:
     """Says in the environment where Dagster's history lies, unless it does; an empty name says nothing.
-    A folder without settings gets ours, as from `make ui`: Dagster's own collect usage statistics."""
+    A folder in which nothing is yet gets our settings, as from `make ui`: Dagster's own collect usage
+    statistics. One that others use stays as it is."""
     if not (home := os.environ.get("DAGSTER_HOME")):
         os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
-    elif Path(home).is_dir():
+    elif Path(home).is_dir() and not any(Path(home).iterdir()):
         _configure(Path(home))
 
 

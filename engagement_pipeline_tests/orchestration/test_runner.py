@@ -47,3 +47,11 @@ def test_a_dagster_home_without_settings_gets_ours(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     name_dagster_home(Settings.from_env({"ENGAGEMENT_DATABASE_URL": "sqlite://"}))
     assert yaml.safe_load(config.read_text())["telemetry"]["enabled"] is telemetry
+
+
+def test_a_dagster_home_in_use_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webserver of others, where this package is not installed, could not read our settings."""
+    (tmp_path / "history").mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    name_dagster_home(Settings.from_env({"ENGAGEMENT_DATABASE_URL": "sqlite://"}))
+    assert [path.name for path in tmp_path.iterdir()] == ["history"]
