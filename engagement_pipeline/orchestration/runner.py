@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from engagement_pipeline.catalog.specs import Project
 from engagement_pipeline.orchestration.keys import asset_key
-from engagement_pipeline.storage.settings import Settings, is_remote
+from engagement_pipeline.storage.settings import Settings, SettingsError, is_remote
 
 INSTANCE = files("engagement_pipeline.orchestration") / "dagster.yaml"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -82,12 +82,22 @@ class Runner:
 
 def name_dagster_home(settings: Settings) -> None:
     """Says in the environment where Dagster's history lies, unless it does; an empty name says nothing.
-    A folder in which nothing is yet gets our settings, as from `make ui`: Dagster's own collect usage
-    statistics. One that others use stays as it is."""
-    if not (home := os.environ.get("DAGSTER_HOME")):
+
+    A folder that is not there is made, and one in which nothing is yet gets our settings, as from `make ui`:
+    Dagster's own collect usage statistics. One that others use stays as it is. Raises SettingsError.
+    """
+    if not (said := os.environ.get("DAGSTER_HOME")):
         os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
-    elif Path(home).is_dir() and not any(Path(home).iterdir()):
-        _configure(Path(home))
+        return
+    home = Path(said).expanduser()
+    if not home.is_absolute():
+        raise SettingsError(f"DAGSTER_HOME is {said!r}: Dagster needs the whole path, beginning with a slash")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"DAGSTER_HOME {said} cannot be made ({error.strerror}): name another") from error
+    if not any(home.iterdir()):
+        _configure(home)
 
 
 def dagster_home(settings: Settings) -> Path:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-import yaml
 from rich.progress import Progress
 
 from engagement_pipeline.orchestration.runner import _run, name_dagster_home
 from engagement_pipeline.storage.deliveries import AudienceDelivered
-from engagement_pipeline.storage.settings import Settings
+from engagement_pipeline.storage.settings import Settings, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -36,22 +35,39 @@ def test_an_error_of_ours_is_told_without_the_name_of_its_class(error: Exception
     assert problem.startswith(f"broken: {said}")
 
 
-@pytest.mark.parametrize(("before", "telemetry"), [(None, False), ("telemetry: {enabled: true}\n", True)])
-def test_a_dagster_home_without_settings_gets_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None, telemetry: bool
-) -> None:
-    """Dagster's own would collect usage statistics; a team's stay as they are."""
-    config = tmp_path / "dagster.yaml"
-    if before:
-        config.write_text(before)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    name_dagster_home(Settings.from_env({"ENGAGEMENT_DATABASE_URL": "sqlite://"}))
-    assert yaml.safe_load(config.read_text())["telemetry"]["enabled"] is telemetry
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What DAGSTER_HOME names; it is not there."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "project" / "dagster"))
+    return tmp_path / "project" / "dagster"
 
 
-def test_a_dagster_home_in_use_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SETTINGS = Settings.from_env({"ENGAGEMENT_DATABASE_URL": "sqlite://"})
+
+
+def test_a_dagster_home_that_is_not_there_is_made(home: Path) -> None:
+    """As `make demo` names it on a fresh checkout. Dagster's own settings would collect usage statistics."""
+    name_dagster_home(SETTINGS)
+    with dg.DagsterInstance.get() as instance:
+        assert not instance.telemetry_enabled
+        assert Path(instance.root_directory) == home
+
+
+@pytest.mark.parametrize("there", ["dagster.yaml", "history"])
+def test_a_dagster_home_in_use_stays_as_it_is(home: Path, there: str) -> None:
     """A webserver of others, where this package is not installed, could not read our settings."""
-    (tmp_path / "history").mkdir()
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    name_dagster_home(Settings.from_env({"ENGAGEMENT_DATABASE_URL": "sqlite://"}))
-    assert [path.name for path in tmp_path.iterdir()] == ["history"]
+    home.mkdir(parents=True)
+    (home / there).write_text("telemetry: {enabled: true}")
+    name_dagster_home(SETTINGS)
+    assert [path.name for path in home.iterdir()] == [there]
+    assert (home / there).read_text() == "telemetry: {enabled: true}"
+
+
+@pytest.mark.parametrize("said", ["dagster", "{file}/dagster"])
+def test_a_dagster_home_that_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DAGSTER_HOME", said.format(file=tmp_path / "file"))
+    with pytest.raises(SettingsError, match="DAGSTER_HOME"):
+        name_dagster_home(SETTINGS)

@@ -134,18 +134,18 @@ def test_every_project_has_its_own_history(tmp_path: Path, monkeypatch: pytest.M
     assert all((home / "dagster.yaml").exists() for home in homes)
 
 
-@pytest.mark.parametrize(("said", "expected"), [(None, "beside"), ("", "beside"), ("elsewhere", "elsewhere")])
+@pytest.mark.parametrize(("said", "expected"), [(None, "beside/dagster"), ("", "beside/dagster"), ("a", "a")])
 def test_an_empty_home_is_none(
     said: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", said or "")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / said) if said else "")
     if said is None:
         monkeypatch.delenv("DAGSTER_HOME")
     lake = tmp_path / "beside" / "lake"
     name_dagster_home(
         Settings.from_env({"ENGAGEMENT_LAKE": str(lake), "ENGAGEMENT_DATABASE_URL": "sqlite://"})
     )
-    assert os.environ["DAGSTER_HOME"] == (said or str(tmp_path / "beside" / "dagster"))
+    assert os.environ["DAGSTER_HOME"] == str(tmp_path / expected)
 
 
 def test_a_source_of_which_nothing_landed_is_named(project: Scenario) -> None:
