@@ -22,8 +22,10 @@ def unclaimed(sources: Iterable[Source], landing: Path | str) -> list[str]:
         return []
     taken, folders = set[str](), set[str]()
     for source in sources:
+        if source.database is not None or source.format == "delta":
+            continue
         path = parse_path(source.path)
-        if source.database is None and not path.base and source.format != "delta":
+        if not path.base:
             taken.update(each.file for each in place_of(source, landing).listing())
             folders.add(path.folder)
     found = [*landing.glob("*"), *(path for each in folders if each for path in (landing / each).rglob("*"))]
