@@ -16,16 +16,24 @@ def unclaimed(sources: Iterable[Source], landing: Path | str) -> list[str]:
     """Their names below the landing folder, sorted: files in it, or in the folder of a source. None of an
     object store, which others fill as well, or of other folders, which may be another project's.
 
-    Hidden and unfinished files are nobody's yet. Files older than the project are their source's.
+    Hidden and unfinished files are nobody's yet. Files older than the project are their source's, those of a
+    Delta table the table's. None where a folder must not be looked into, which landing from it says.
     """
-    if not isinstance(landing, Path):
+    try:
+        return _unclaimed(sources, landing) if isinstance(landing, Path) else []
+    except PermissionError:
         return []
-    taken, folders = set[str](), set[str]()
+
+
+def _unclaimed(sources: Iterable[Source], landing: Path) -> list[str]:
+    taken, folders, tables = set[str](), set[str](), list[str]()
     for source in sources:
-        if source.database is not None or source.format == "delta":
+        path = parse_path(source.path) if source.database is None else None
+        if path is None or path.base:
             continue
-        path = parse_path(source.path)
-        if not path.base:
+        if source.format == "delta":
+            tables.append(f"{path.glob}/")
+        else:
             taken.update(each.file for each in place_of(source, landing).listing())
             folders.add(path.folder)
     found = [*landing.glob("*"), *(path for each in folders if each for path in (landing / each).rglob("*"))]
@@ -35,4 +43,4 @@ def unclaimed(sources: Iterable[Source], landing: Path | str) -> list[str]:
         for path in found
         if path.is_file()
     }
-    return sorted(name for name in names - taken if counts(name))
+    return sorted(name for name in names - taken if counts(name) and not name.startswith(tuple(tables)))
