@@ -122,9 +122,11 @@ class Ledger:
         gone = [key for key in failed if key not in found]
         if not gone:
             return
-        mine = (FILES.c.source == source) & (FILES.c.status == "failed") & FILES.c.fingerprint.in_(gone)
+        mine = (FILES.c.source == source) & (FILES.c.status == "failed")
         with self.database.write() as connection:
-            connection.execute(sa.delete(FILES).where(mine))
+            for start in range(0, len(gone), SOME):
+                some = FILES.c.fingerprint.in_(gone[start : start + SOME])
+                connection.execute(sa.delete(FILES).where(mine, some))
 
     @again_if_overtaken
     def touch(

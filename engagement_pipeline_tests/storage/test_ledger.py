@@ -1,7 +1,9 @@
 """The ledger of landed files: what it knows, and what it can be rebuilt from."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -50,6 +52,20 @@ def test_a_failed_file_may_land_later_but_not_the_other_way_round(database: Data
     ledger.record(FILE)
     ledger.record(failed)
     assert ledger.files("web") == {"abc": FILE}
+
+
+def test_thousands_of_refused_files_are_forgotten_together(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'engagement.db'}")
+
+    def few(connection: sqlite3.Connection, _: object) -> None:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+
+    sa.event.listen(database._engine, "connect", few)
+    ledger = Ledger(database)
+    ledger.record(*(replace(FILE, fingerprint=f"{each}", status="failed") for each in range(1_200)))
+    ledger.forget_failed("web", {"7"})
+    assert set(ledger.files("web")) == {"7"}
+    database.close()
 
 
 def test_a_file_seen_again_keeps_the_instant_it_was_first_received(database: Database) -> None:
