@@ -22,7 +22,7 @@ from engagement_pipeline.catalog.refusals import DIALECT, ExpressionError, colum
 from engagement_pipeline.catalog.specs import PropertyType
 from engagement_pipeline.catalog.translation import translate
 
-__all__ = ["Comparison", "Condition", "ExpressionError", "comparisons", "normalise", "parse"]
+__all__ = ["Comparison", "Condition", "ExpressionError", "columns_of", "comparisons", "normalise", "parse"]
 
 T = TypeVar("T")
 _LONGEST = 10_000
@@ -49,6 +49,11 @@ def parse(sql: str, columns: Mapping[str, PropertyType]) -> Condition:
         return Condition(tree.sql(DIALECT, comments=False), names, expr)
 
     return _as_deep_as_any(parsed)
+
+
+def columns_of(condition: Condition | None) -> frozenset[str]:
+    """The columns that a condition reads, where there is one."""
+    return frozenset() if condition is None else condition.columns
 
 
 def normalise(sql: str) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from engagement_pipeline.catalog.expressions import Condition
+from engagement_pipeline.catalog.expressions import Condition, columns_of
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.facts import profile_facts
 from engagement_pipeline.core.frames import SCORES
@@ -34,7 +34,7 @@ def standing(
     profile. needs_parts: of a composite whose points are only of those who have its parts; the others are
     unscored.
     """
-    needed = frozenset[str]() if applies_to is None else applies_to.columns
+    needed = columns_of(applies_to)
     columns = [name for name in ("person_id", "points", "active") if name in points.collect_schema()]
     known = profile_facts(people, needed).join(
         points.select(columns), on="person_id", how="full", coalesce=True

@@ -25,6 +25,7 @@ from datetime import date
 
 import polars as pl
 
+from engagement_pipeline.catalog.expressions import columns_of
 from engagement_pipeline.catalog.specs import Scale
 from engagement_pipeline.core.changes import Step, decomposed
 from engagement_pipeline.core.frames import ALIASES
@@ -39,7 +40,6 @@ from engagement_pipeline.orchestration.past import (
     stored_scores,
 )
 from engagement_pipeline.orchestration.recomputing import As, NothingToCompare, Points
-from engagement_pipeline.orchestration.scoring import asked_of
 from engagement_pipeline.orchestration.windows import MeasuresMissing
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.tables import StorageError
@@ -222,7 +222,8 @@ class _Work:
         """Adds the points that the chain has come to, of those to whom the score applies on the date."""
         points = found.raw.lazy()
         if plan.applies_to is not None or plan.parts.needed:
-            everyone = people_on(self.bench.catalog, self.points.people(), asked_of(plan), facts_on)
+            asked = columns_of(plan.applies_to)
+            everyone = people_on(self.bench.catalog, self.points.people(), asked, facts_on)
             points = standing(points, everyone, plan.applies_to, plan.parts.needed)
         found.steps.append(Step(cause, points.select("person_id", "points"), *read))
 

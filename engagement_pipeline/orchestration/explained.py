@@ -24,7 +24,6 @@ from engagement_pipeline.orchestration.past import (
     population_of,
     stored_scores,
 )
-from engagement_pipeline.orchestration.scoring import asked_of
 from engagement_pipeline.orchestration.standing import guard_on
 from engagement_pipeline.orchestration.windows import (
     MeasuresMissing,
@@ -225,9 +224,10 @@ class Explained:
 
     def _facts(self) -> str | None:
         """What its condition found of the person; None where it holds."""
-        columns, condition = asked_of(self.plan), self.plan.applies_to
+        condition = self.plan.applies_to
         if condition is None:
             return None
+        columns = condition.columns
         everyone = people_on(self.bench.catalog, people_frames(self.bench), columns, self.as_of)
         mine = profile_facts(everyone.filter(pl.col("person_id") == self.person), columns)
         row = next(mine.with_columns(holds=condition.expr).collect().iter_rows(named=True), None)

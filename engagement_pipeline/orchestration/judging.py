@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from engagement_pipeline.catalog.expressions import columns_of
 from engagement_pipeline.catalog.judging import judged_by
 from engagement_pipeline.catalog.lint_outcomes import counted
 from engagement_pipeline.catalog.specs import Catalog, Outcome
@@ -226,7 +227,7 @@ class Past:
             return trial.rows(f"scores/{name}").select("person_id", "score").collect()
 
     def _people(self, plan: OutcomePlan, as_of: date) -> pl.LazyFrame:
-        asked = frozenset[str]() if plan.applies_to is None else plan.applies_to.columns
+        asked = columns_of(plan.applies_to)
         return profile_facts(people_on(self.bench.catalog, people_frames(self.bench), asked, as_of), asked)
 
     def _check(self, plan: OutcomePlan, first: date, last: date) -> None:

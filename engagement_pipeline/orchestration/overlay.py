@@ -5,7 +5,7 @@ lake also works on what was never stored. Here: reading. Not here: writing, whic
 into the layer (`drafts`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain
@@ -62,10 +62,13 @@ class Overlay(Lake):
         return table in self._layers or super().exists(table)
 
     def version(self, table: str) -> int | None:
-        """The stored table's newest version; with a layer over it another one, below zero: what was read
-        before there was the layer is not what is read now."""
+        """The stored table's newest version; of one that is only in the layer 0."""
         found = super().version(table)
-        return found if table not in self._layers else -1 if found is None else -2 - found
+        return 0 if found is None and table in self._layers else found
+
+    def state(self, table: str) -> Hashable:
+        """See `Lake.state`; with a layer over the table another one."""
+        return super().state(table), table in self._layers
 
     def partitions(self, table: str) -> dict[str, PartitionInfo]:
         """Partition -> what it holds, those of the layer included."""

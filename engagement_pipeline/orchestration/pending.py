@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from engagement_pipeline.catalog.expressions import columns_of
 from engagement_pipeline.core.audiences import plan_campaign
 from engagement_pipeline.core.measures import shadows_of
 from engagement_pipeline.core.plan import ScorePlan
@@ -23,7 +24,7 @@ from engagement_pipeline.orchestration.assets.segments import reads_of
 from engagement_pipeline.orchestration.held import held_since, noted
 from engagement_pipeline.orchestration.inputs import versions_on, window_inputs
 from engagement_pipeline.orchestration.measured import event_sources
-from engagement_pipeline.orchestration.scoring import asked_of, points_tables
+from engagement_pipeline.orchestration.scoring import points_tables
 from engagement_pipeline.orchestration.windows import uncovered
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.storage.current import SHOWN_AS, current
@@ -147,7 +148,7 @@ def due_as_of_dates(bench: Workbench, yesterday: date) -> dict[date, Outdated]:
                 versions = window_inputs(bench, stored, plan, day) | versions_on(parts, day, stored)
                 versions |= held(day, *points_tables(bench, plan))
                 _add(due, points, day, versions, stored, needs=parts)
-            versions = versions_on([points], day, stored) | people(day, asked_of(plan))
+            versions = versions_on([points], day, stored) | people(day, columns_of(plan.applies_to))
             versions |= _yesterday(plan, day, stored)
             _add(due, scores, day, versions, stored, needs=[points])
             if scores not in due and deliveries and _misjudged(bench, deliveries, plan, day, stored(scores)):

@@ -95,8 +95,7 @@ class Points:
         run = [plan for name, plan in self.bench.plans.items() if name in self.made and plan.rules]
         if self.person is not None or not any(plan is given.plan for plan in run):
             return compute([given.plan])
-        what = given.as_of, given.ids_on, given.until
-        key = (*what, *sorted(self.bench.versions(window_tables(self.bench)).items()))
+        key = (given.as_of, given.ids_on, given.until, *self.bench.states(window_tables(self.bench)))
         shared = self.bench.shared_between(given.as_of == self.since, given.ids_on == self.since)
         return shared.windows(key, given.plan, run, compute)
 

@@ -57,7 +57,7 @@ def run_all(
     with Runner(definitions, catalog.project, settings, console) as runner:
         done = runner.run
         done("Land files", "landing")
-        tell_unclaimed(bench, console)
+        _tell_unclaimed(bench, console)
         first, last = catalog.project.start_date, _landed_day(bench, as_of, runner.problems)
         label = f"Events and measures of {(last - first).days + 1} days"
         earlier = last - timedelta(days=days_before)
@@ -92,7 +92,7 @@ def run_all(
     return runner.problems
 
 
-def tell_unclaimed(bench: Workbench, console: Console) -> None:
+def _tell_unclaimed(bench: Workbench, console: Console) -> None:
     """Says which files lie where sources are, and are none's."""
     if found := unclaimed(bench.catalog.sources.values(), bench.settings.landing):
         some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")

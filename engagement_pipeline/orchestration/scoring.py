@@ -12,6 +12,7 @@ from functools import partial
 import polars as pl
 from polars.selectors import by_name
 
+from engagement_pipeline.catalog.expressions import columns_of
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.coverage import Guard
 from engagement_pipeline.core.measures import shadows_of
@@ -78,8 +79,7 @@ def _shared_windows(bench: Workbench, plan: ScorePlan, as_of: date, made: Iterab
     if not plan.rules:
         return
     run = [each for each in bench.plans.values() if each.rules and f"points/{each.name}" in made]
-    # Taken before reading, so that nothing is kept under a newer version than was read.
-    key = (as_of, *sorted(bench.versions(window_tables(bench)).items()))
+    key = (as_of, *bench.states(window_tables(bench)))
     check_coverage(bench, plan, [as_of])
     yield from bench.shared.windows(key, plan, run, partial(_windows, bench, as_of))
 
@@ -111,8 +111,7 @@ def unverified_on(bench: Workbench, plan: ScorePlan, as_of: date) -> Unverified 
     def compute() -> pl.DataFrame:
         return by_day(*(bench.lake.scan(table).filter(within) for table in tables)).collect()
 
-    key = (as_of, *sorted(bench.versions(tables).items()))
-    totals = bench.totals.rows(key, compute).lazy()
+    totals = bench.totals.rows((as_of, *bench.states(tables)), compute).lazy()
     shadows = shadows_of(bench.catalog)
     return unverified(totals, stored_coverage(bench), plan, shadows, project.start_date, as_of)
 
@@ -125,21 +124,19 @@ def _windows(bench: Workbench, as_of: date, plans: Sequence[ScorePlan]) -> Itera
 def scored_people(bench: Workbench, plan: ScorePlan, as_of: date) -> pl.DataFrame:
     """`person_id`, ascending, and the facts that the score asks for, of everyone known on the date. Read once
     for all scores of a run that ask for the same."""
-    asked = asked_of(plan)
+    asked = columns_of(plan.applies_to)
 
     def read() -> pl.DataFrame:
         facts = sorted(column.removeprefix("profile.") for column in asked)
         known = people_on(bench.catalog, people_frames(bench), asked, as_of)
         return ascending(known.select("person_id", *facts).collect(), "person_id")
 
-    # Taken before reading, so that nothing is kept under a newer version than was read.
-    versions = sorted(bench.versions(scored_from(bench.catalog, plan)).items())
-    return bench.people.rows((as_of, asked, *versions), read)
+    return bench.people.rows((as_of, asked, *bench.states(scored_from(bench.catalog, plan))), read)
 
 
 def scored_from(catalog: Catalog, plan: ScorePlan) -> tuple[str, ...]:
     """The tables about people that `scored_people` reads."""
-    return ("persons", "consents") if asks_consents(catalog, asked_of(plan)) else ("persons",)
+    return ("persons", "consents") if asks_consents(catalog, columns_of(plan.applies_to)) else ("persons",)
 
 
 def reference_rows(bench: Workbench, plan: ScorePlan, points: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -206,11 +203,6 @@ def scores_rows(
         if plan.hysteresis is not None:
             made = {as_of: found.select("person_id", "band").lazy()}
         yield found
-
-
-def asked_of(plan: ScorePlan) -> frozenset[str]:
-    """The facts about people that a score reads."""
-    return frozenset() if plan.applies_to is None else plan.applies_to.columns
 
 
 def check_digest(points: pl.LazyFrame, plan: ScorePlan, as_of: date) -> None:

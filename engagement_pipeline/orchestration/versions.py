@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable
 
 from engagement_pipeline.catalog.digests import alert_digest, campaign_digest, segment_digest, source_digest
+from engagement_pipeline.catalog.expressions import columns_of
 from engagement_pipeline.catalog.specs import Catalog
 from engagement_pipeline.core.alerts import plan_alert
 from engagement_pipeline.core.audiences import plan_campaign
@@ -37,7 +38,7 @@ def code_versions(catalog: Catalog, plans: dict[str, ScorePlan]) -> dict[str, st
         parts = [found[f"scores/{part}"] for part in plan.parts.scores]
         said = [*parts, *_reach(catalog, plan.asked.columns), *_anything(catalog, name)]
         found[f"points/{name}"] = _hash([plan.points_digest, *said]) if said else plan.points_digest
-        said += _reach(catalog, frozenset() if plan.applies_to is None else plan.applies_to.columns)
+        said += _reach(catalog, columns_of(plan.applies_to))
         said += _expected(catalog, name)
         found[f"scores/{name}"] = _hash([plan.definition, *said]) if said else plan.definition
     reads = {name: plan_segment(segment, catalog).where.columns for name, segment in catalog.segments.items()}

@@ -79,9 +79,8 @@ def days_of(bench: Workbench, plans: Sequence[ScorePlan], dates: Sequence[date])
 
 def stored_coverage(bench: Workbench) -> pl.LazyFrame:
     """`measured.covered` of every day, read once for all scores of a run."""
-    # Taken before reading, so that nothing is kept under a newer version than was read.
-    versions = bench.versions((COVERAGE, MEASURES, MESSAGES))
-    return bench.coverage.rows(tuple(sorted(versions.items())), lambda: covered(bench).collect()).lazy()
+    states = bench.states((COVERAGE, MEASURES, MESSAGES))
+    return bench.coverage.rows(states, lambda: covered(bench).collect()).lazy()
 
 
 def check_coverage(

@@ -4,7 +4,7 @@ Here: opening the stores when a step first needs them, so that a code location l
 Not here: Dagster definitions.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 import polars as pl
@@ -112,6 +112,11 @@ class Workbench:
         """Newest version of each of the tables that exist; take it before reading them."""
         found = {table: self.lake.version(table) for table in tables}
         return {table: version for table, version in found.items() if version is not None}
+
+    def states(self, tables: Iterable[str]) -> tuple[Hashable, ...]:
+        """What changes with anything in these tables, for keeping what was made from them; take it before
+        reading them, so that nothing is kept under a newer state than was read."""
+        return tuple((table, self.lake.state(table)) for table in sorted(tables))
 
     def stage(
         self,

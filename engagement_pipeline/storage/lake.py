@@ -5,7 +5,7 @@ staged (`staging`), how a table is made and grows (`prepared`), and who may writ
 """
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable
@@ -60,6 +60,12 @@ class Lake:
         """The table's newest version; None when it was never written."""
         found = self._open(table)
         return None if found is None else found.version()
+
+    def state(self, table: str) -> Hashable:
+        """Another one after every commit, and of a table that was deleted and made anew with as many
+        versions; None when it was never written."""
+        found = self._open(table)
+        return None if found is None else (str(found.metadata().id), found.version())
 
     def content_version(self, table: str) -> int | None:
         """The version at which the table last got new content; upkeep and erasures make later ones that

@@ -1,5 +1,6 @@
 """What scores of one run have in common is computed once, and by nobody who does not need it."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -12,7 +13,9 @@ from polars.testing import assert_frame_equal
 from engagement_pipeline.core.plan import ScorePlan, plan_scores
 from engagement_pipeline.engines import local
 from engagement_pipeline.engines.window import Window
+from engagement_pipeline.orchestration.measured import COVERAGE
 from engagement_pipeline.orchestration.shared import SharedRows, SharedWindows
+from engagement_pipeline.orchestration.windows import stored_coverage
 from engagement_pipeline_tests.core.build import AS_OF, catalog, score
 from engagement_pipeline_tests.orchestration.scenario import DAYS, LAST, PROJECT, Scenario
 
@@ -104,6 +107,18 @@ def test_totals_of_one_key_are_computed_once() -> None:
         return pl.DataFrame({"call": [calls[-1]]})
 
     assert [shared.rows(key, compute).item() for key in (1, 1, 2, 1)] == [0, 0, 1, 2]
+
+
+def test_a_table_made_anew_with_as_many_versions_is_another(copied: Scenario) -> None:
+    """As where somebody begins afresh beside a daemon, whose sensors keep what they read."""
+    bench, some = copied.bench, 0
+    rows, version = copied.table(COVERAGE, LAST), bench.lake.version(COVERAGE)
+    assert set(stored_coverage(bench).collect()["event_date"]) == set(DAYS)
+    shutil.rmtree(bench.uri(COVERAGE))
+    while bench.lake.version(COVERAGE) != version:
+        some += 1
+        bench.lake.replace(bench.table(COVERAGE), rows.head(some), [LAST.isoformat()])
+    assert stored_coverage(bench).collect().height == some
 
 
 @pytest.mark.parametrize("buckets", [1, 3])

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from engagement_pipeline.catalog.expressions import columns_of
 from engagement_pipeline.catalog.specs import Score
 from engagement_pipeline.contracts.rules import masked
 from engagement_pipeline.core.changes import by_cause, moved, movers
@@ -22,7 +23,7 @@ from engagement_pipeline.orchestration.measured import MEASURES, MESSAGES
 from engagement_pipeline.orchestration.metadata import markdown, markdown_table
 from engagement_pipeline.orchestration.partitions import as_of_days
 from engagement_pipeline.orchestration.preview import lookback
-from engagement_pipeline.orchestration.scoring import asked_of, points_tables
+from engagement_pipeline.orchestration.scoring import points_tables
 from engagement_pipeline.orchestration.standing import frozen
 from engagement_pipeline.orchestration.workbench import Workbench
 from engagement_pipeline.reports.changes import CAUSES_IN_WORDS
@@ -127,7 +128,7 @@ def _reads(plan: ScorePlan, bench: Workbench) -> Iterator[Reads]:
     if frozen(plan):
         yield Reads(f"references/{name}", loaded=False)
     named = {*points_tables(bench, plan), "persons"}
-    named |= {read.table for read in consent_reads(bench.catalog, asked_of(plan))}
+    named |= {read.table for read in consent_reads(bench.catalog, columns_of(plan.applies_to))}
     window = lookback(None if plan.lookback is None else plan.lookback + 1)
     for table in sorted(named):
         mapping = window if table == MEASURES else both if table.startswith("scores/") else None
