@@ -16,9 +16,8 @@ from typing import NamedTuple, TypeVar
 import polars as pl
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
-from engagement_pipeline.catalog.refusals import DIALECT, ExpressionError, column_name
+from engagement_pipeline.catalog.refusals import DIALECT, UNREADABLE, ExpressionError, column_name
 from engagement_pipeline.catalog.specs import PropertyType
 from engagement_pipeline.catalog.translation import translate
 
@@ -120,7 +119,7 @@ def _tree(sql: str) -> exp.Expr:
         if any(token.token_type == sqlglot.TokenType.SEMICOLON for token in tokens):
             raise ExpressionError("a condition is one expression, without ;")
         tree = sqlglot.parse_one(sql, read=DIALECT, into=exp.Condition)
-    except SqlglotError as error:
+    except UNREADABLE as error:
         raise ExpressionError(f"cannot read the condition {sql!r}{_near(error)}") from None
     for identifier in tree.find_all(exp.Identifier):
         if not identifier.args.get("quoted"):
@@ -128,6 +127,6 @@ def _tree(sql: str) -> exp.Expr:
     return tree.unnest()
 
 
-def _near(error: SqlglotError) -> str:
+def _near(error: Exception) -> str:
     place = next((e.get("highlight") for e in getattr(error, "errors", []) if e.get("highlight")), None)
     return f" at '{place}'" if place else ""

@@ -5,12 +5,15 @@ Here: texts of errors and how a node is quoted in them. Not here: what is allowe
 
 from collections.abc import Collection, Mapping
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
+from sqlglot.errors import SqlglotError
 
 from engagement_pipeline.catalog.issues import did_you_mean
 from engagement_pipeline.catalog.specs import PropertyType
 
 DIALECT = "duckdb"
+UNREADABLE = (SqlglotError, AttributeError, IndexError, TypeError)
+"""What sqlglot raises of a function with arguments that it does not take: also errors of Python's own."""
 
 
 class ExpressionError(ValueError):
@@ -27,7 +30,7 @@ def column_name(column: exp.Expr) -> str:
     parts = [part for part in (column.args.get("table"), column.args.get("this")) if part is not None]
     if set(column.args) <= {"this", "table"} and all(isinstance(part, exp.Identifier) for part in parts):
         return ".".join(part.name for part in parts)
-    return column.sql(DIALECT)
+    return written(column)
 
 
 def unknown_column(name: str, columns: Mapping[str, PropertyType]) -> ExpressionError:
@@ -41,9 +44,17 @@ def unknown_column(name: str, columns: Mapping[str, PropertyType]) -> Expression
     return ExpressionError(f"unknown column '{name}'{hint}", unknown=name)
 
 
+def written(node: exp.Expr) -> str:
+    """The node as SQL; of a function that cannot be written out its name."""
+    try:
+        return node.sql(DIALECT, comments=False, unsupported_level=ErrorLevel.IGNORE)
+    except UNREADABLE:
+        return f"{node.key}(…)"
+
+
 def quoted(node: exp.Expr) -> str:
     """The node as it was written, shortened."""
-    text = node.sql(DIALECT, comments=False)
+    text = written(node)
     return f"'{text[:77]}...'" if len(text) > 80 else f"'{text}'"
 
 
@@ -77,5 +88,5 @@ def _function(node: exp.Expr) -> str:
     for an operator."""
     if isinstance(node, exp.Anonymous):
         return node.name.lower()
-    name = node.sql(DIALECT).partition("(")[0].lower()
+    name = written(node).partition("(")[0].lower()
     return name if name.isidentifier() else type(node).sql_name().lower()  # type: ignore[attr-defined]

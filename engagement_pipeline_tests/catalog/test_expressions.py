@@ -201,6 +201,21 @@ def test_a_file_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
                 "length, lower, starts_with, upper"
             ),
         ),
+        (
+            "initcap() = 'A'",
+            (
+                "unknown function 'initcap', conditions know abs, coalesce, contains, ends_with, "
+                "length, lower, starts_with, upper"
+            ),
+        ),
+        (
+            "i > 1 and date() > d",
+            (
+                "unknown function 'date', conditions know abs, coalesce, contains, ends_with, "
+                "length, lower, starts_with, upper"
+            ),
+        ),
+        ("var_map(i)", "cannot read the condition 'var_map(i)'"),
         ("i / 100 > 2", "'i / 100' divides, which conditions do not; multiply (i * 0.01)"),
         ("n > 1e999", "'1e999' is not a number a condition can use"),
         ("i in (select 1)", "'i IN (SELECT 1)' is not allowed in a condition"),
