@@ -16,7 +16,7 @@ demo: $(VENV)/installed
 ui: $(VENV)/installed
 	@mkdir -p $(DAGSTER_HOME) && cp -n engagement_pipeline/orchestration/dagster.yaml $(DAGSTER_HOME)/dagster.yaml || true
 	@echo "Dagster UI: http://127.0.0.1:$${PORT:-3000}  (Ctrl-C stops it)"
-	@$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
+	@PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
 test: $(VENV)/tested
 	$(BIN)/ruff format --check .

@@ -144,7 +144,7 @@ def describe_scores(staged: pl.LazyFrame, days: list[date], score: Score) -> Met
     if score.bands:
         counted = band_counts(newest, score).select("band", "people", "share").iter_rows()
         rows = ((band, people, f"{share:.1%}") for band, people, share in counted)
-        shown["bands"] = markdown(markdown_table(("band", "people", "share of the scored"), rows))
+        shown["bands"] = markdown(markdown_table(("band", "people", "share of those with a score"), rows))
     if (reference := newest["reference"].drop_nulls()).len():
         shown["reference"] = reference[0]
     scores = newest["score"].drop_nulls()

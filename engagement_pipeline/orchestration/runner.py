@@ -102,11 +102,17 @@ def name_dagster_home(settings: Settings) -> None:
 
 def dagster_home(settings: Settings) -> Path:
     """A persistent instance beside the lake, so that the runs show in the UI afterwards, and those of one
-    project never among those of another."""
+    project never among those of another. Raises SettingsError where it cannot be written."""
     beside = Path(".engagement/lake") if is_remote(settings.lake) else Path(settings.lake)
     home = beside.absolute().with_name("dagster")
-    home.mkdir(parents=True, exist_ok=True)
-    _configure(home)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _configure(home)
+    except OSError as error:
+        raise SettingsError(
+            f"nothing can be written beside the lake {beside}: {home}, for Dagster's history, cannot be made "
+            f"({error.strerror}). Make it writable, or set ENGAGEMENT_LAKE to a folder that is"
+        ) from error
     return home
 
 
@@ -173,12 +179,15 @@ def _why(step: dg.DagsterEvent) -> str:
     failure = step.step_failure_data
     described = failure.user_failure_data.description if failure.user_failure_data else None
     cause = failure.error
-    while cause is not None and cause.cause is not None:
-        cause = cause.cause
     if described or cause is None:
         return described or "see the run in the UI"
-    kind, _, words = cause.message.strip().partition(": ")
-    return words if kind.startswith("engagement_pipeline.") and words else cause.message.strip()
+    while True:
+        kind, _, words = cause.message.strip().partition(": ")
+        if kind.startswith("engagement_pipeline.") and words:
+            return words  # what it was raised from is in it, with the remedy
+        if cause.cause is None:
+            return cause.message.strip()
+        cause = cause.cause
 
 
 def _progress(console: Console) -> Progress:

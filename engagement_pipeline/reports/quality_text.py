@@ -44,6 +44,10 @@ def verdict_lines(catalog: Catalog, figures: Mapping[str, pl.DataFrame]) -> Iter
             cells = words.leads(mine) or ("", "", said)
             table.add_row(Text(mark, style=style), Text(name, style="bold"), outcome.outcome, *cells)
     yield table
+    yield Text(
+        "AUC: of two people of whom one did it, how often the score picks that one; 0.5 is chance.",
+        style="dim",
+    )
 
 
 def quality_block(

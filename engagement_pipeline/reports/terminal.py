@@ -50,8 +50,8 @@ def percent(share: float) -> str:
     return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
-def events_by_source(counts: pl.DataFrame) -> Table:
-    """A line per source and their sum.
+def events_by_source(counts: pl.DataFrame) -> RenderableType:
+    """A line per source and their sum, and where the rows are that became neither event nor rejected row.
 
     counts: `source`, `files`, `landed` (rows), `events` (valid and settled, null for a source of profiles),
     `rejected` (rows).
@@ -64,7 +64,10 @@ def events_by_source(counts: pl.DataFrame) -> Table:
     table.add_section()
     total = counts.select(pl.col(*columns).sum()).row(0, named=True)
     table.add_row("all", *(count(total[column] or 0) for column in columns), style="bold")
-    return table
+    again = counts.filter(pl.col("landed") > pl.col("events") + pl.col("rejected"))
+    if again.is_empty():
+        return table
+    return Group(table, Text("A row that is neither event nor rejected was delivered before.", style="dim"))
 
 
 def rejected_by_rule(rejected: pl.DataFrame) -> RenderableType:
@@ -97,7 +100,7 @@ def score_block(
 
     scores: rows of `frames.SCORES` of one date.
     """
-    notes = [*_machines(rests), *_held_back(scores, guard), *_drifted(drift)]
+    notes = [*_nothing_done(score, scores), *_machines(rests), *_held_back(scores, guard), *_drifted(drift)]
     if not score.bands:
         return _block(score.score, score.goal, Group(Text(_spread(scores)), *notes))
     counts = band_counts(scores, score)
@@ -197,6 +200,14 @@ def _lines() -> Table:
     lines.add_column(width=7, justify="right", no_wrap=True)
     lines.add_column(width=5, justify="right", no_wrap=True)
     return lines
+
+
+def _nothing_done(score: Score, scores: pl.DataFrame) -> Iterator[Text]:
+    """A line where its rules found no event at all: those there are may be older, or others."""
+    if score.event_rules and set(scores["state"]) - {"unscored"} == {"inactive"}:
+        yield Text(
+            f"nobody did anything that it counts in its {count(score.longest_window)} days", style="gold3"
+        )
 
 
 def _machines(rests: Unverified | None) -> Iterator[Text]:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 from rich.progress import Progress
 
+from engagement_pipeline.delivery.files import write_folder
 from engagement_pipeline.orchestration.runner import _run, name_dagster_home
 from engagement_pipeline.storage.deliveries import AudienceDelivered
 from engagement_pipeline.storage.settings import Settings, SettingsError
@@ -33,6 +35,26 @@ def test_an_error_of_ours_is_told_without_the_name_of_its_class(error: Exception
         given = (definitions, instance, Progress(disable=True), "", "everything", None, None, None, config)
         (problem,) = _run(*given)
     assert problem.startswith(f"broken: {said}")
+
+
+def test_what_an_error_of_ours_was_raised_from_is_not_told_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    @dg.op
+    def hand_over() -> None:
+        write_folder(tmp_path / "file" / "perks", pl.DataFrame({"person_id": ["p"]}), "csv", {}, "perks")
+
+    @dg.job
+    def everything() -> None:
+        hand_over()
+
+    definitions = dg.Definitions(jobs=[everything])
+    config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        given = (definitions, instance, Progress(disable=True), "", "everything", None, None, None, config)
+        (problem,) = _run(*given)
+    assert problem.startswith("hand_over: perks cannot write to ")
+    assert "set ENGAGEMENT_EXPORTS to a folder that is" in problem
 
 
 @pytest.fixture
@@ -71,3 +93,13 @@ def test_a_dagster_home_that_cannot_be_is_refused(
     monkeypatch.setenv("DAGSTER_HOME", said.format(file=tmp_path / "file"))
     with pytest.raises(SettingsError, match="DAGSTER_HOME"):
         name_dagster_home(SETTINGS)
+
+
+def test_a_lake_beside_which_nothing_can_be_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    settings = Settings.from_env({"ENGAGEMENT_LAKE": str(tmp_path / "file" / "lake")})
+    with pytest.raises(SettingsError, match=r"beside the lake .*file/lake.*set ENGAGEMENT_LAKE"):
+        name_dagster_home(settings)

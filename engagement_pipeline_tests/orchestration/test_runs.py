@@ -49,6 +49,7 @@ def test_a_run_makes_everything_and_fits_a_reference_only_once(project: Scenario
     problems, printed = run(project)
     assert problems == []
     assert all(word in printed for word in ("reading", "buying", "readers", "perks", "candidates"))
+    assert f"below {project.settings.exports}: perks/{LAST}\n" in printed
     fitted = versions(project)
     assert set(project.table("scores/buying", LAST)["reference"]) == set(fitted)
 

@@ -95,6 +95,7 @@ def test_verdicts_stand_in_a_line_each(found: Quality) -> None:
         ["✓", "s", "o"], ["?", "s", "p"]
     ]  # fmt: skip
     assert "3 days of data" in text
+    assert "0.5 is chance" in text
 
 
 def test_what_nobody_can_tell_has_no_figures() -> None:

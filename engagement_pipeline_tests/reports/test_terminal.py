@@ -92,6 +92,10 @@ def test_sources_are_added_up() -> None:
     assert line_with(lines, "crm").split() == ["crm", "2", "10", "1"]
     assert line_with(lines, "all").split() == ["all", "15", "1,210", "1,000", "8"]
     assert line_with(shown(terminal.events_by_source(counts.clear())), "all").split()[1:] == ["0"] * 4
+    again = "A row that is neither event nor rejected was delivered before."
+    assert again in lines
+    adds_up = counts.with_columns(events=pl.Series([1193, None]))
+    assert again not in shown(terminal.events_by_source(adds_up))
 
 
 def test_rejected_rows_are_named_by_rule_most_first_in_one_line_each() -> None:
@@ -139,6 +143,14 @@ def test_a_score_says_why_it_is_stale_or_provisional() -> None:
     assert "provisional: too early" in shown(terminal.score_block(SCORE, early, guard=guard))
     assert "provisional: no reference is in force" in shown(terminal.score_block(SCORE, early))
     assert "stale" not in shown(terminal.score_block(SCORE, SCORES))
+
+
+def test_a_score_whose_rules_found_nothing_says_so() -> None:
+    nothing = SCORES.with_columns(state=pl.when(state="unscored").then("state").otherwise(pl.lit("inactive")))
+    said = "nobody did anything that it counts in its 30 days"
+    assert said in shown(terminal.score_block(SCORE, nothing))
+    assert said not in shown(terminal.score_block(SCORE, SCORES))
+    assert said not in shown(terminal.score_block(SCORE, SCORES.filter(state="unscored")))
 
 
 @pytest.mark.parametrize(
