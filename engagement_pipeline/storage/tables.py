@@ -96,7 +96,7 @@ class PartitionInfo:
     delta_version: int
     """The table's version at which the content last changed."""
     data_version: str
-    """Digest of the content, whatever the rows' order; provenance left out."""
+    """Digest of the content, provenance left out; see `part_files.StagedPartition`."""
     rows: int
     inputs: Mapping[str, int]
     """Table -> version that was read to make it."""
