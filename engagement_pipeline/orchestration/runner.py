@@ -94,10 +94,10 @@ def name_dagster_home(settings: Settings) -> None:
         raise SettingsError(f"DAGSTER_HOME is {said!r}: Dagster needs the whole path, beginning with a slash")
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if not any(home.iterdir()):
+            _configure(home)
     except OSError as error:
-        raise SettingsError(f"DAGSTER_HOME {said} cannot be made ({error.strerror}): name another") from error
-    if not any(home.iterdir()):
-        _configure(home)
+        raise SettingsError(f"DAGSTER_HOME {said} cannot be used ({error.strerror}): name another") from error
 
 
 def dagster_home(settings: Settings) -> Path:

@@ -1,6 +1,8 @@
 """Runs from the command line: where their history lies, and what is said of a step that failed."""
 
+from errno import EACCES
 from pathlib import Path
+from unittest.mock import Mock
 
 import dagster as dg
 import polars as pl
@@ -92,6 +94,15 @@ def test_a_dagster_home_that_cannot_be_is_refused(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DAGSTER_HOME", said.format(file=tmp_path / "file"))
     with pytest.raises(SettingsError, match="DAGSTER_HOME"):
+        name_dagster_home(SETTINGS)
+
+
+def test_a_dagster_home_that_must_not_be_written_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = Mock(side_effect=PermissionError(EACCES, "Permission denied"))
+    monkeypatch.setattr(Path, "write_bytes", denied)
+    with pytest.raises(SettingsError, match=f"DAGSTER_HOME {home} .*Permission denied"):
         name_dagster_home(SETTINGS)
 
 
