@@ -91,11 +91,14 @@ def _landed_files(bench: Workbench, jobs: Jobs) -> dg.SensorDefinition:
             except (Unusable, StoreUnreachable) as error:
                 context.log.warning(str(error))
                 continue
-            if not unknown:
+            # Of refused files that lie there no more a landing forgets that they were.
+            refused = [] if unknown else list(bench.ledger.failed(name).values())
+            if not unknown and not refused:
                 continue
             found = True
             # A mended mapping is another state: files that it refused are tried again.
-            state = state_of([unknown, source_digest(source, bench.catalog), project.limits.reject_share])
+            digest = source_digest(source, bench.catalog)
+            state = state_of([unknown or refused, digest, project.limits.reject_share])
             base = f"{project.project}:{jobs.landing.name}:{name}:{state}"
             for request in _landing(context, base, source, project):
                 requested = True

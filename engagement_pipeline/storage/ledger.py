@@ -89,9 +89,11 @@ class Ledger:
 
     def files(self, source: str) -> dict[str, LandedFile]:
         """Fingerprint -> file, landed and failed, in order of fingerprint."""
-        statement = sa.select(FILES).where(FILES.c.source == source).order_by(FILES.c.fingerprint)
-        with self.database.read() as connection:
-            return {row.fingerprint: _file(row) for row in connection.execute(statement)}
+        return self._files(FILES.c.source == source)
+
+    def failed(self, source: str) -> dict[str, LandedFile]:
+        """Those that failed at the last landing."""
+        return self._files((FILES.c.source == source) & (FILES.c.status == "failed"))
 
     def landed(self, source: str) -> set[str]:
         """Fingerprints that need not be landed again; a failed file may be tried again."""
@@ -118,8 +120,7 @@ class Ledger:
     def forget_failed(self, source: str, found: Container[str] = frozenset()) -> None:
         """Forgets the files of a source that failed, but for those `found` again: what is tried again under
         other names, or was taken away or delivered anew since."""
-        failed = [key for key, file in self.files(source).items() if file.status == "failed"]
-        gone = [key for key in failed if key not in found]
+        gone = [key for key in self.failed(source) if key not in found]
         if not gone:
             return
         mine = (FILES.c.source == source) & (FILES.c.status == "failed")
@@ -266,6 +267,11 @@ class Ledger:
             )
         )
         return sorted(unknown)
+
+    def _files(self, mine: sa.ColumnElement[bool]) -> dict[str, LandedFile]:
+        with self.database.read() as connection:
+            found = connection.execute(sa.select(FILES).where(mine).order_by(FILES.c.fingerprint))
+            return {row.fingerprint: _file(row) for row in found}
 
 
 def _record(connection: sa.Connection, file: LandedFile) -> None:

@@ -80,6 +80,21 @@ def test_a_refused_file_is_tried_three_times_and_again_once_the_mapping_is_mende
     assert tick(looked, "landed_files")[:2] == ([], NOTHING)
 
 
+def test_a_refused_file_that_was_taken_away_is_forgotten(looked: Scenario) -> None:
+    rows = mail([(f"n{n}", PEOPLE[0], "bounce", OPEN[3]) for n in range(9)])
+    keys = set()
+    for _ in range(2):
+        bad = looked.drop("mail/odd.csv", rows)
+        looked.run("landing", only=["landed/mail", "rejected/mail"], ok=False)
+        bad.unlink()
+        (request,) = tick(looked, "landed_files")[0]
+        keys.add(request.run_key)
+        land(looked, "mail")
+        assert not looked.bench.ledger.failed("mail")
+        assert tick(looked, "landed_files")[:2] == ([], NOTHING)
+    assert len(keys) == 2, "Dagster starts a run key only once"
+
+
 def test_a_tick_ends_in_time_and_the_next_goes_on_behind_it(
     project: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
