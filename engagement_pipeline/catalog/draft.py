@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from engagement_pipeline.catalog.issues import Issue, did_you_mean, nearest
+from engagement_pipeline.catalog.issues import Issue, as_name, did_you_mean, nearest
 from engagement_pipeline.catalog.presets import with_preset
 from engagement_pipeline.catalog.reader import Document, Key, read
 from engagement_pipeline.catalog.specs import (
@@ -67,6 +67,8 @@ class Draft:
     """All of a folder; `issues` are those of single files."""
 
     project: Declared[Project]
+    plan: Declared[TrackingPlan]
+    """events.yaml as a whole."""
     events: Sequence[Declared[Event]]
     """Of events.yaml, then of the sources' plans."""
     events_known: bool
@@ -87,7 +89,8 @@ def read_draft(folder: Path) -> Draft:
             folder.as_posix(), 1, "is no folder; `engagement init DIR` writes a catalog to start from"
         )
         nothing: Declared[Project] = Declared("project", None, Document(missing.file))
-        return Draft(nothing, [], False, [], [], [], [], [], [], [missing])
+        no_plan: Declared[TrackingPlan] = Declared("events", None, Document(missing.file))
+        return Draft(nothing, no_plan, [], False, [], [], [], [], [], [], [missing])
     issues: list[Issue] = []
     project_file, project = _read(folder, "project.yaml", Project, issues)
     events_file, plan = _read(folder, "events.yaml", TrackingPlan, issues)
@@ -101,7 +104,8 @@ def read_draft(folder: Path) -> Draft:
             issues.append(Issue(file, 1, _misplaced(kind)))
     return Draft(
         project=Declared("project", project, project_file),
-        events=_with_plans(_events(events_file, plan), found["sources"]),
+        plan=Declared("events", plan, events_file),
+        events=with_plans(events_of(events_file, plan), found["sources"]),
         events_known=isinstance((events_file.data or {}).get("events"), dict),
         **found,
         issues=issues,
@@ -147,16 +151,16 @@ def _name(document: Document, key: str) -> str:
         found = re.search(rf"^{key}:\s*([a-z][a-z0-9_]*)\s*(#|$)", document.text, re.MULTILINE)
         return found[1] if found else PurePath(document.file).stem
     name = document.data.get(key) or document.data.get(nearest(key, document.data) or "")
-    return name.lower() if isinstance(name, str) else PurePath(document.file).stem
+    return as_name(name) if isinstance(name, str) else PurePath(document.file).stem
 
 
-def _events(document: Document, plan: TrackingPlan | None) -> list[Declared[Event]]:
+def events_of(document: Document, plan: TrackingPlan | None) -> list[Declared[Event]]:
     """Every event of the plan; where one is broken the others still count."""
     written = (document.data or {}).get("events")
     names = written if isinstance(written, dict) else {}
     return [
-        Declared(name, plan.events[name] if plan else _event(names[name]), document, ("events", name))
-        for name in names
+        Declared(as_name(name), plan.events[name] if plan else _event(said), document, ("events", name))
+        for name, said in names.items()
     ]
 
 
@@ -165,12 +169,12 @@ def planned(source: Declared[Source]) -> list[Declared[Event]]:
     written = (source.document.data or {}).get("plan")
     plan = source.spec.plan if source.spec else {}
     return [
-        Declared(name, plan.get(name) or _event(data), source.document, ("plan", name))
+        Declared(as_name(name), plan.get(name) or _event(data), source.document, ("plan", name))
         for name, data in (written.items() if isinstance(written, dict) else ())
     ]
 
 
-def _with_plans(events: list[Declared[Event]], sources: Sequence[Declared[Source]]) -> list[Declared[Event]]:
+def with_plans(events: list[Declared[Event]], sources: Sequence[Declared[Source]]) -> list[Declared[Event]]:
     """The events of events.yaml, then those that only sources bring along, each once."""
     every = [*events, *(event for source in sources for event in planned(source))]
     return list({event.name: event for event in reversed(every)}.values())[::-1]

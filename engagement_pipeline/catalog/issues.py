@@ -5,6 +5,7 @@ Not here: what counts as wrong (`validation` for one file, `lint` across files).
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -41,6 +42,13 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 def _alike(name: str, choice: str) -> bool:
     return bool(difflib.get_close_matches(name, [choice]))
+
+
+def as_name(text: str) -> str:
+    """A name as it was probably meant: `Cart-added` as `cart_added`."""
+    if re.fullmatch(r"[a-z][a-z0-9_]*", text):
+        return text
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -53,10 +53,13 @@ def lint(folder: Path) -> list[Issue]:
 def check(folder: Path) -> tuple[Draft, list[Issue]]:
     """The catalog as read, and `lint` of it."""
     draft = read_draft(folder)
-    found = {*draft.issues, *_run(draft)}
-    if broken := {issue.file for issue in draft.issues}:
-        guess = guessed(draft)
-        found |= {issue for issue in _run(guess) if issue.file in broken and issue.level == "error"}
+    guesses = guessed(draft)
+    found = {*draft.issues, *guesses.issues}
+    found |= {
+        each for each in _run(guesses.draft) if each.level == "error" or each.file not in guesses.partial
+    }
+    for file, own in guesses.own.items():
+        found |= {each for each in _run(own) if each.level == "error" and each.file == file}
     return draft, sorted(found)
 
 

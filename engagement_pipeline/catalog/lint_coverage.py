@@ -11,7 +11,7 @@ def expected_events_exist(draft: Draft) -> Iterator[Issue]:
     """It is known which events a source with expectations feeds, and the plan has them."""
     events = {event.name for event in draft.events}
     events |= {name for source in draft.sources if source.spec for name in source.spec.plan}
-    keeps = draft.project.spec is not None and draft.project.spec.keep_unknown_events
+    keeps = draft.project.spec is None or draft.project.spec.keep_unknown_events
     for source in draft.sources:
         expects = source.spec.expects if source.spec else None
         if source.spec is None or expects is None:
@@ -29,9 +29,11 @@ def expected_events_exist(draft: Draft) -> Iterator[Issue]:
 def expectations_begin_within_the_project(draft: Draft) -> Iterator[Issue]:
     """Nothing is expected of days that the project does not have."""
     project = draft.project.spec
+    if project is None or project.end_date is None or project.end_date < project.start_date:
+        return
     for source in draft.sources:
         since = source.spec.expects.since if source.spec and source.spec.expects else None
-        if project is not None and since is not None and project.end_date and since > project.end_date:
+        if since is not None and since > project.end_date:
             message = f"expects: since {since} lies after the project's end_date {project.end_date}"
             yield source.issue(message, "expects", "since")
 

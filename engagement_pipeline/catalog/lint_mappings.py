@@ -40,9 +40,10 @@ from engagement_pipeline.catalog.times import wrong_with
 def events_and_channels_exist(draft: Draft) -> Iterator[Issue]:
     """Mappings give events of the plan, on known channels."""
     keeps = draft.project.spec is not None and draft.project.spec.keep_unknown_events
+    judged = draft.events_known and draft.project.spec is not None
     events = [event.name for event in draft.events]
     for source, key, mapping in event_mappings(draft):
-        if draft.events_known and not keeps:
+        if judged and not keeps:
             yield from _produced(source, (*key, "event"), mapping.event, "event", events)
         if keeps and mapping.channel is None and draft.events_known and mapping.event.constant not in events:
             message = "keep_unknown_events is true, but no channel is mapped, and an event outside the plan"

@@ -58,7 +58,7 @@ def outcome_conditions_hold(draft: Draft) -> Iterator[Issue]:
 def outcomes_end_within_the_project(draft: Draft) -> Iterator[Issue]:
     """A closed project holds at least one as-of date and the days of the outcome after it."""
     project = draft.project.spec
-    if project is None or project.end_date is None:
+    if project is None or project.end_date is None or project.end_date < project.start_date:
         return
     days = (project.end_date - project.start_date + timedelta(days=1)).days
     for declared, outcome in _outcomes(draft):

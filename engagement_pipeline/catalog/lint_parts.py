@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from engagement_pipeline.catalog.draft import Declared, Draft
 from engagement_pipeline.catalog.graph import in_order
-from engagement_pipeline.catalog.issues import Issue, did_you_mean
+from engagement_pipeline.catalog.issues import Issue, did_you_mean, nearest
 from engagement_pipeline.catalog.lint_scores import condition_issues, hidden, profile_facts
 from engagement_pipeline.catalog.namespaces import columns_of_people
 from engagement_pipeline.catalog.specs import AttributeRule, EventRule, PartRule, Rule, Score
@@ -95,8 +95,9 @@ def groups_are_used(draft: Draft) -> Iterator[Issue]:
                 hint = did_you_mean(rule.group, spec.groups)
                 message = f"unknown group '{rule.group}'{hint or '; declare its cap under groups'}"
                 yield score.issue(message, "rules", index, "group")
+        misspelt = {nearest(name, spec.groups) for name in named - {None, *spec.groups} if name}
         for group in spec.groups:
-            if group not in named:
+            if group not in named | misspelt:
                 yield score.issue(f"no rule is in group '{group}'", "groups", group, level="warning")
 
 

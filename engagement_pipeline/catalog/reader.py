@@ -59,6 +59,7 @@ def read(path: Path, file: str) -> Document:
     if root is None:
         return _unreadable(file, 1, "is empty", text)
     found = _Plain(file)
+    found.lines[()] = root.start_mark.line + 1
     if not isinstance(root, yaml.MappingNode):
         return _unreadable(file, 1, "must hold keys and values, such as 'owner: team:lifecycle'", text)
     return Document(file, text, found.mapping(root, ()), found.lines, tuple(found.issues))

@@ -43,7 +43,6 @@ def test_a_query_is_one_select(tmp_path: Path, query: str) -> None:
     [
         ("SHOP_DATABASE_URL", SECRET, "4: url_env: this is a URL, and a catalog is no place for credentials"),
         ("SHOP_DATABASE_URL", "shop database", "4: url_env: this is no name of an environment variable"),
-        ("url_env: SHOP_DATABASE_URL", f"url: {SECRET}", "4: unknown key 'url'; did you mean 'url_env'?"),
         (DATABASE, f"database: {SECRET}\n", "3: database: must be keys and values (url_env, table or query"),
         ("database:\n", "path: web/*.csv\ndatabase:\n", "`database` and `path` exclude each other"),
         (DATABASE, "", "missing key 'path' and 'format' (or `database`"),
@@ -55,7 +54,7 @@ def test_a_query_is_one_select(tmp_path: Path, query: str) -> None:
         ("watermark", "watermarks", "unknown key 'watermarks'; did you mean 'watermark'?"),
         ("90m", "soon", "overlap: 'soon' is no overlap; write 30m, 1h or 2d"),
         ("90m", "-5", "overlap: -5 is no overlap"),
-        ("90m", "90m\n  batch_rows: 0", "batch_rows: 0 should be greater than or equal to 1"),
+        ("90m", "90m\n  batch_rows: 0", "batch_rows: 0 is too small; it must be at least 1"),
         ("schema: public\n  table: orders", "query: delete from x", "query: must be one SELECT"),
         ("schema: public\n  table: orders", "query: select 1; drop table x", "query: must be one statement"),
     ],
@@ -65,3 +64,10 @@ def test_a_mistake_is_named(tmp_path: Path, old: str, new: str, message: str) ->
     assert message in issue
     assert issue.startswith("sources/web.yaml:")
     assert "sesame" not in issue
+
+
+def test_a_url_under_a_key_of_its_own_is_not_repeated(tmp_path: Path) -> None:
+    key, url = lint(tmp_path, "url_env: SHOP_DATABASE_URL", f"url: {SECRET}")
+    assert key == "sources/web.yaml:4: unknown key 'url'; did you mean 'url_env'?"
+    assert url.startswith("sources/web.yaml:4: url_env: this is a URL")
+    assert "sesame" not in url

@@ -75,4 +75,4 @@ def test_what_cannot_work_is_named(tmp_path: Path, mapping: str, machine: str, m
 
 def test_machines_are_judged_by_events_alone(tmp_path: Path) -> None:
     found = planted(tmp_path, "sources/crm.yaml", "columns:", "machine: {user_agent: agent}\ncolumns:")
-    assert found == ["sources/crm.yaml:1: `machine` judges events: map `events`, or leave it out"]
+    assert found == ["sources/crm.yaml:7: `machine` judges events: map `events`, or leave it out"]

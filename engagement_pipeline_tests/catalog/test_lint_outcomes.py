@@ -88,12 +88,12 @@ def planted(folder: Path, old: str, new: str) -> list[str]:
         (
             "within: 30d",
             "within: 30d\nabsent: true\nnot_yet: true",
-            "1: not_yet is for what happens the first time; an absence does not",
+            "7: not_yet is for what happens the first time; an absence does not",
         ),
         (
             "event: course_watched",
             "not_yet: true",
-            "1: not_yet needs an event: which one did they never do before?",
+            "4: not_yet needs an event: which one did they never do before?",
         ),
     ],
 )

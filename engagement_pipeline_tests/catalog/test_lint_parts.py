@@ -107,7 +107,12 @@ def test_parts_facts_groups_and_caps_are_fine(tmp_path: Path) -> None:
             "cap: 30",
             "10: warning: the cap of 40 points is never reached: the score gives at most 30",
         ),
-        ("scores/orders.yaml", "bought: 40}", "bought: 0}", "10: bought: 0 should be greater than 0"),
+        (
+            "scores/orders.yaml",
+            "bought: 40}",
+            "bought: 0}",
+            "10: bought: 0 is too small; it must be more than 0",
+        ),
         (
             "scores/orders.yaml",
             "profile.vip",

@@ -89,7 +89,7 @@ BOUGHT = "{{event: order_completed, weight: {}, per: {}}}"
 @pytest.mark.parametrize(
     ("weight", "per", "message"),
     [
-        ("1", "0.0000009", "per: 9e-07 should be greater than or equal to 0.000001"),
+        ("1", "0.0000009", "per: 9e-07 is too small; it must be at least 0.000001"),
         (
             "10000",
             "0.000001",
@@ -119,7 +119,7 @@ def test_a_weight_over_its_per_fits_in_64_bits(
 def test_weights_have_a_bound(tmp_path: Path) -> None:
     project = PROJECT + "limits:\n  weight: [-10, 1000001]\n"
     assert said(catalog(tmp_path, {"project.yaml": project})) == [
-        "project.yaml:6: weight: 1000001 should be less than or equal to 1000000"
+        "project.yaml:6: weight: 1000001 is too large; it must be at most 1000000"
     ]
 
 

@@ -28,7 +28,7 @@ def test_values_and_their_lines(tmp_path: Path) -> None:
     assert found.line(("rules", 1)) == 6
     assert found.line(("rules", 1, "weight")) == 7
     assert found.line(("rules", 1, "wait")) == 6, "the closest part that is there"
-    assert found.line(("nothing",)) == 1
+    assert found.line(("nothing",)) == 2
     assert found.issues == ()
 
 

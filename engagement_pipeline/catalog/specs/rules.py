@@ -177,6 +177,16 @@ class AttributeRule(Spec):
     label: str | None = None
     """What it is called in explanations; the condition without it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _counts_nothing(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not value.keys().isdisjoint(("event", "channel")):
+            raise ValueError(
+                "`when` asks about people, and this rule counts events: write `where` for a condition on the "
+                "event, `applies_to` for one on the person"
+            )
+        return value
+
 
 class PartRule(Spec):
     """Weight × another score, on its own scale: a composite adds several up."""

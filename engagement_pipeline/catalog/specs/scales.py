@@ -64,8 +64,9 @@ class Scale(Spec):
         if self.range is None and self.method not in WITHOUT_RANGE:
             raise ValueError(f"{self.method} needs a range, such as [1, 10]")
         for name, pair in (("range", self.range), ("domain", self.domain)):
-            if pair is not None and None not in pair and not pair[0] < pair[1]:  # type: ignore[operator]
-                raise ValueError(f"{name} {list(pair)} must ascend")
+            low, high = pair or (None, None)
+            if low is not None and high is not None and not low < high:
+                raise ValueError(f"{name} [{low:g}, {high:g}] must ascend")
         return self
 
     @model_validator(mode="after")
