@@ -84,9 +84,9 @@ class Draft:
 
 def read_draft(folder: Path) -> Draft:
     """Read every file of a catalog. Never raises for what is in the folder, or missing from it."""
-    if not folder.is_dir():
+    if wrong := _no_catalog(folder):
         missing = Issue(
-            folder.as_posix(), 1, "is no folder; `engagement init DIR` writes a catalog to start from"
+            folder.as_posix(), 1, f"{wrong}; `engagement init DIR` writes a catalog to start from"
         )
         nothing: Declared[Project] = Declared("project", None, Document(missing.file))
         no_plan: Declared[TrackingPlan] = Declared("events", None, Document(missing.file))
@@ -98,7 +98,13 @@ def read_draft(folder: Path) -> Draft:
     for file in sorted(_yaml_files(folder)):
         kind = file.rpartition("/")[0]
         if kind in FOLDERS:
-            document, spec = _read(folder, file, FOLDERS[kind], issues)
+            document = read(folder / file, file)
+            if belongs := _other_kind(document, kind):
+                found[belongs].append(Declared(_name(document, belongs[:-1]), None, document))
+                message = f"'{belongs[:-1]}' belongs in {belongs}/, not in {kind}/: move the file"
+                issues += [*document.issues, Issue(file, document.line((belongs[:-1],)), message)]
+                continue
+            document, spec = _checked(document, FOLDERS[kind], issues)
             found[kind].append(Declared(_name(document, kind[:-1]), spec, document))
         elif file not in ("project.yaml", "events.yaml"):
             issues.append(Issue(file, 1, _misplaced(kind)))
@@ -110,6 +116,24 @@ def read_draft(folder: Path) -> Draft:
         **found,
         issues=issues,
     )
+
+
+def _no_catalog(folder: Path) -> str | None:
+    """Why a folder cannot be meant as a catalog."""
+    if not folder.is_dir():
+        return "is no folder"
+    if any((folder / part).exists() for part in ("project.yaml", "events.yaml", *FOLDERS)):
+        return None
+    inside = [path.parent.name for path in folder.glob("*/project.yaml")]
+    found = f"; {inside[0]} below it has" if len(inside) == 1 else ""
+    return f"is no catalog: it has no project.yaml and no events.yaml{found}"
+
+
+def _other_kind(document: Document, kind: str) -> str | None:
+    """The folder where a definition of another kind belongs: its first key says which it is."""
+    keys = document.data or {}
+    others = (other for other in FOLDERS if other[:-1] == next(iter(keys), None))
+    return None if kind[:-1] in keys else next(others, None)
 
 
 def _yaml_files(folder: Path) -> Iterator[str]:
@@ -129,7 +153,10 @@ def _misplaced(folder: str) -> str:
 
 
 def _read(folder: Path, file: str, model: type[S], issues: list[Issue]) -> tuple[Document, S | None]:
-    document = read(folder / file, file)
+    return _checked(read(folder / file, file), model, issues)
+
+
+def _checked(document: Document, model: type[S], issues: list[Issue]) -> tuple[Document, S | None]:
     if model is Source:
         document = with_preset(document)
     issues += document.issues

@@ -69,6 +69,33 @@ def test_a_missing_folder(tmp_path: Path) -> None:
     assert str(error.value) == expected
 
 
+def test_a_folder_that_is_no_catalog_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "compose.yaml").write_text("services: {}\n", "utf-8")
+    plain = f"{tmp_path}:1: is no catalog: it has no project.yaml and no events.yaml"
+    remedy = "; `engagement init DIR` writes a catalog to start from"
+    assert said(tmp_path) == [plain + remedy]
+    (tmp_path / "mine").mkdir()
+    catalog(tmp_path / "mine")
+    assert said(tmp_path) == [f"{plain}; mine below it has{remedy}"]
+
+
+def test_a_definition_in_the_folder_of_another_kind(tmp_path: Path) -> None:
+    """One issue, and none for those who use it."""
+    text = EMAIL.replace("score: email", "score: mail")
+    used = "segment: keen\nowner: team:lifecycle\nwhere: score.mail > 3\n"
+    folder = catalog(tmp_path, {"campaigns/mail.yaml": text, "segments/keen.yaml": used})
+    assert said(folder) == [
+        "campaigns/mail.yaml:1: 'score' belongs in scores/, not in campaigns/: move the file"
+    ]
+
+
+def test_a_misspelt_key_does_not_make_it_another_kind(tmp_path: Path) -> None:
+    """Campaigns have a key `outcome`, alerts a key `score`."""
+    text = "campain: thanks\noutcome: {event: order_completed, within: 14d}\n"
+    assert "did you mean 'campaign'?" in said(catalog(tmp_path, {"campaigns/thanks.yaml": text}))[-1]
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [
