@@ -4,8 +4,11 @@ Here: which formats there are. Not here: reading times (`ingestion.values`).
 """
 
 import re
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
+
+import polars as pl
 
 EPOCHS = {"epoch_s": 1_000_000_000, "epoch_ms": 1_000_000, "epoch_us": 1_000, "epoch_ns": 1}
 """Nanoseconds of one unit."""
@@ -16,6 +19,8 @@ RECEIVED = "received"
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
 CALENDAR = ("days", "weeks")
 """Units that are counted on the calendar: a day is one also where the clocks change."""
+
+EXAMPLE = datetime(2026, 4, 30, 14, 5, tzinfo=UTC)
 
 _SINCE = re.compile(
     rf"({'|'.join(UNITS)}) since (\d{{4}}-\d{{2}}-\d{{2}})(?:[T ](\d{{2}}:\d{{2}}(?::\d{{2}})?))?"
@@ -29,6 +34,30 @@ class Since(NamedTuple):
 
     unit: str
     start: datetime
+
+
+def written(forms: Sequence[str] | None) -> str:
+    """What a time looks like that one of the formats can read; ISO 8601 where none is declared."""
+    if not forms:
+        return f"ISO 8601, such as {_example(ISO)}; `format` in the source's mapping declares another"
+    shown = ((form, _example(form)) for form in forms)
+    return "written as " + ", or ".join(
+        f"{form}, such as {example}" if example else form for form, example in shown
+    )
+
+
+def _example(form: str) -> str | None:
+    if form == ISO:
+        return f"{EXAMPLE:%Y-%m-%dT%H:%M:%S}"
+    if form in EPOCHS:
+        return str(int(EXAMPLE.timestamp()) * 1_000_000_000 // EPOCHS[form])
+    if (count := since(form)) is not None:
+        return f"{(EXAMPLE.replace(tzinfo=None) - count.start).total_seconds() / UNITS[count.unit]:.10g}"
+    try:
+        shown: str = pl.Series([EXAMPLE]).dt.strftime(form.replace("%#z", "%z")).item()
+    except pl.exceptions.ComputeError:
+        return None  # some patterns can only be read, such as %-p
+    return shown
 
 
 def since(form: str) -> Since | None:

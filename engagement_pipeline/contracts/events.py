@@ -9,7 +9,8 @@ optionally, where the mapping found text that it could not read:
 - `malformed` (text): why the row could not be read at all; no other rule then speaks of the row;
 - `signal.<name>`: what a later verdict needs; it stays on valid events;
 - `text.<column>` (text): what stood where `occurred_at`, `value`, `is_machine` or a declared property was
-  mapped from. The value is unreadable when this is not blank and the column is null.
+  mapped from. The value is unreadable when this is not blank and the column is null;
+- `expected.occurred_at` (text): what a time would have to look like there.
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from engagement_pipeline.contracts.rules import SHOWN, failures, rule, unusable_
 from engagement_pipeline.core.frames import REJECTED, event_schema
 from engagement_pipeline.core.text import filled
 
-TEXT, SIGNAL = "text.", "signal."
+TEXT, SIGNAL, EXPECTED = "text.", "signal.", "expected.occurred_at"
 KINDS: dict[PropertyType, str] = {
     "text": "text",
     "integer": "a whole number",
@@ -166,7 +167,11 @@ def _times(catalog: Catalog, columns: list[str]) -> Iterator[RowRule]:
         yield RowRule(
             "unreadable_time",
             unreadable,
-            filled("the time {} is not in the format that the source declares", _shown(TEXT + "occurred_at")),
+            filled(
+                "the time {} cannot be read: it must be {}",
+                _shown(TEXT + "occurred_at"),
+                EXPECTED if EXPECTED in columns else pl.lit("written as the source declares"),
+            ),
         )
     future = at > seen + pl.duration(minutes=limits.future_minutes)
     yield RowRule(

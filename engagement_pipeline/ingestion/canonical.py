@@ -12,7 +12,8 @@ import polars as pl
 
 from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, EventMapping, Origin, Source
-from engagement_pipeline.contracts.events import TEXT
+from engagement_pipeline.catalog.times import written
+from engagement_pipeline.contracts.events import EXPECTED, TEXT
 from engagement_pipeline.core.frames import event_schema
 from engagement_pipeline.core.machine import LINK
 from engagement_pipeline.ingestion.decode import of_element
@@ -46,7 +47,8 @@ def canonical_events(
     """Candidates for `contracts.events.split`, in the order of `landed` (columns of `frames.LANDED`).
 
     Columns: those of `event_schema(catalog)`, nullable; `file` and `raw`; `malformed` (why a row is no
-    record at all); and `text.<column>` for every column in which something stood that could not be read.
+    record at all); and `text.<column>` for every column in which something stood that could not be read, with
+    `expected.occurred_at` where that was a time.
     `days` keeps the events of those days only, and so no row without a readable time.
     Each event mapping gives its own of the rows it takes, several where it explodes a list. Without a mapped
     `event_id` the content's hash is the id (see `event_ids`). Times without an offset
@@ -131,6 +133,7 @@ def _events(rows: pl.DataFrame, mapping: EventMapping, source: Source, catalog: 
         *("file", "raw", "malformed", PLACE, ELEMENT),
         *([LINK] if LINK in rows.columns else []),
         *(TEXT + name for name in unread),
+        *([pl.lit(written(mapping.occurred_at.format)).alias(EXPECTED)] if "occurred_at" in unread else []),
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from engagement_pipeline.catalog.specs import AliasMapping, Catalog, Origin, Source
+from engagement_pipeline.catalog.times import written
 from engagement_pipeline.contracts.events import TEXT
 from engagement_pipeline.contracts.rules import SHOWN, unusable_id
 from engagement_pipeline.core.frames import IDENTITIES, REJECTED
@@ -47,7 +48,7 @@ def identities_in(taken: Rows, catalog: Catalog) -> SplitIdentities:
     stated, rejected = [IDENTITIES.to_frame()], [REJECTED.to_frame()]
     for mapping in taken.source.aliases:
         rows = _mapped(taken.of(mapping, malformed=mapping is taken.source.aliases[0]), mapping, catalog)
-        rules = _rules(catalog)
+        rules = _rules(mapping, catalog)
         for rule, (broken, reason) in rules.items():
             rejected.append(
                 rows.filter(broken).select(
@@ -81,19 +82,20 @@ def _mapped(rows: pl.DataFrame, mapping: AliasMapping, catalog: Catalog) -> pl.D
     )
 
 
-def _rules(catalog: Catalog) -> dict[str, tuple[pl.Expr, pl.Expr]]:
+def _rules(mapping: AliasMapping, catalog: Catalog) -> dict[str, tuple[pl.Expr, pl.Expr]]:
     """Rule -> which rows break it, and why in words."""
     readable, at = pl.col("malformed").is_null(), pl.col("observed_at")
     minutes = catalog.project.limits.future_minutes
     late = (at > pl.col("received_at") + pl.duration(minutes=minutes)).fill_null(False)
     text = pl.col(TEXT + "occurred_at").str.head(SHOWN)
+    forms = mapping.occurred_at.format if mapping.occurred_at else None
     return {
         "malformed_row": (~readable, pl.col("malformed")),
         "unusable_alias": unusable_id("alias"),
         "unusable_person_id": unusable_id("person_id"),
         "unreadable_time": (
             readable & at.is_null(),
-            filled("the time '{}' is not in the format that the source declares", text),
+            filled("the time '{}' cannot be read: it must be {}", text, pl.lit(written(forms))),
         ),
         "future_time": (
             late,

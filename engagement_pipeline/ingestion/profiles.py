@@ -11,7 +11,8 @@ import polars as pl
 
 from engagement_pipeline.catalog.rowpaths import EACH
 from engagement_pipeline.catalog.specs import Catalog, Origin, ProfileMapping, Source
-from engagement_pipeline.contracts.events import TEXT
+from engagement_pipeline.catalog.times import written
+from engagement_pipeline.contracts.events import KINDS, TEXT
 from engagement_pipeline.contracts.rules import SHOWN, failures, rule, unusable_id
 from engagement_pipeline.core.frames import REJECTED, profile_schema
 from engagement_pipeline.core.text import filled
@@ -134,13 +135,15 @@ def _rules(source: Source, catalog: Catalog) -> Iterator[_Rule]:
     )
     yield _Rule("unusable_person_id", *unusable_id("person_id"))
     text, at = pl.col(TEXT + "observed_at"), pl.col("observed_at")
+    origin = _mapping(source).observed_at
+    forms = origin.format if origin else None
     yield _Rule(
         "missing_time", readable & at.is_null() & text.is_null(), pl.lit("the row does not say when it held")
     )
     yield _Rule(
         "unreadable_time",
         at.is_null() & text.is_not_null(),
-        filled("the time '{}' is not in the format that the source declares", text.str.head(SHOWN)),
+        filled("the time '{}' cannot be read: it must be {}", text.str.head(SHOWN), pl.lit(written(forms))),
     )
     minutes = catalog.project.limits.future_minutes
     yield _Rule(
@@ -157,7 +160,7 @@ def _rules(source: Source, catalog: Catalog) -> Iterator[_Rule]:
         pl.concat_str(
             [
                 pl.when(bad).then(
-                    filled(f"{name}: '{{}}' is not of type {kind}", pl.col(TEXT + name).str.head(SHOWN))
+                    filled(f"{name}: '{{}}' is not {KINDS[kind]}", pl.col(TEXT + name).str.head(SHOWN))
                 )
                 for (name, bad), kind in zip(unread.items(), source.columns.values(), strict=True)
             ],

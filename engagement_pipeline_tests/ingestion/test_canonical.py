@@ -124,7 +124,11 @@ def test_what_programs_write_for_no_id_is_no_id(nobody: str | None) -> None:
         ({"type": None}, "missing_event", "no event name"),
         ({"type": "Visit"}, "unknown_event", "'Visit' is not in the tracking plan"),
         ({"at": None}, "missing_time", "does not say when"),
-        ({"at": "soon"}, "unreadable_time", "'soon'"),
+        (
+            {"at": "soon"},
+            "unreadable_time",
+            "the time 'soon' cannot be read: it must be ISO 8601, such as 2026-",
+        ),
         ({"at": "2026-05-01T07:30:00Z"}, "future_time", "2026-05-01"),
         ({"at": "1970-01-01T00:00:00Z"}, "ancient_time", "1970-01-01"),
         ({"type": "order", "total": "12 EUR"}, "unreadable_value", "'12 EUR' is not a number"),

@@ -159,6 +159,10 @@ events:
     times = [each.isoformat() for each in found.events["occurred_at"]]
     assert times == ["2025-12-31T22:59:00+00:00"] * 3 + [RECEIVED.isoformat()]
     assert found.rejected["rule"].to_list() == ["unreadable_time"]
+    assert found.rejected["reason"].item() == (
+        "the time 'soon now' cannot be read: it must be written as %d.%m.%Y %H:%M, such as 30.04.2026 14:05, "
+        "or %m/%d/%y %I:%M %p, such as 04/30/26 02:05 PM, or iso, such as 2026-04-30T14:05:00"
+    )
 
 
 def test_what_was_received_again_without_a_time_is_the_same(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_ids_that_state_nothing_are_no_mistake_but_bad_times_are() -> None:
         (6, "future_time"),
         (8, "malformed_row"),
     ]
+    assert found.rejected["reason"][0].startswith("the time 'soon' cannot be read: it must be ISO 8601")
     assert judged(source, *rows, "[").rejected.equals(found.rejected)
 
 
