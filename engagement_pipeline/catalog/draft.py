@@ -178,7 +178,7 @@ def _name(document: Document, key: str) -> str:
         found = re.search(rf"^{key}:\s*([a-z][a-z0-9_]*)\s*(#|$)", document.text, re.MULTILINE)
         return found[1] if found else PurePath(document.file).stem
     name = document.data.get(key) or document.data.get(nearest(key, document.data) or "")
-    return as_name(name) if isinstance(name, str) else PurePath(document.file).stem
+    return (as_name(name) if isinstance(name, str) else "") or PurePath(document.file).stem
 
 
 def events_of(document: Document, plan: TrackingPlan | None) -> list[Declared[Event]]:

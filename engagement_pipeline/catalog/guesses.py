@@ -178,10 +178,9 @@ class _Text:
             self.opened.append(key)
         elif meant is not None:
             self.within(key[:-1])[key[-1]] = meant
-        elif fault.kind in ("list_type", "tuple_type") and isinstance(self.within(key), str):
+        elif fault.kind == "list_type" and isinstance(self.within(key), str):
             self.within(key[:-1])[key[-1]] = [self.within(key)]
             self.lines[*key, 0] = self.lines[key]
-            self.opened.append(key)
         elif fault.lacking:
             if not all(self.stand_in((*key, name)) for name in fault.lacking):
                 self.lose(key)

@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Iterator
+from functools import cache
 from pathlib import PurePosixPath, PureWindowsPath
 
 from engagement_pipeline.catalog.draft import Declared, Draft
@@ -106,9 +107,14 @@ def facts_have_one_type(draft: Draft) -> Iterator[Issue]:
 
 def unknown_zone(definition: Declared[Spec], zone: str, *key: str | int) -> Iterator[Issue]:
     """A time zone must be one that the tz database knows."""
-    zones = zoneinfo.available_timezones()
+    zones = _zones()
     if zone not in zones:
         yield definition.issue(f"unknown time zone '{zone}'{did_you_mean(zone, zones)}", *key)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 def stays_inside(path: str) -> bool:

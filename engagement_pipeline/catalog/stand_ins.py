@@ -67,7 +67,11 @@ STAND_INS: Mapping[type[Spec], Mapping[Key, object]] = {
 gives lint nothing to say."""
 EVERYWHERE: Mapping[Key, object] = {("owner",): "team:unknown", ("goal",): NOWHERE}
 WITH: Mapping[type[Spec], Mapping[Key, Sequence[Key]]] = {
-    Source: {("events", "event"): [("expects",)], ("columns",): [("profiles", "columns")]},
+    Source: {
+        ("events",): [("expects",)],
+        ("events", "event"): [("expects",)],
+        ("columns",): [("profiles", "columns")],
+    },
     Score: {
         ("scale",): [("bands",), ("hysteresis",)],
         ("bands",): [("scale",), ("hysteresis",)],

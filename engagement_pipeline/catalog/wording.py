@@ -30,7 +30,8 @@ def words(model: type[BaseModel], document: Document, key: Key, error: ErrorDeta
         return f"unknown key '{last}'{did_you_mean(last, valid) or '; valid keys: ' + ', '.join(valid)}"
     subject = "" if last == "[key]" else subject_of(key)
     if kind == "value_error":
-        return subject + error["msg"].removeprefix("Value error, ")
+        said = error["msg"].removeprefix("Value error, ")
+        return subject + re.sub("^(True|False|None) is", lambda found: f"{_YAML[found[1]]} is", said)
     if choices := choices_of(error):
         listed = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
         said = error["ctx"].get("tag", error["input"])
@@ -109,6 +110,7 @@ _PATTERNS = {
     r"^([01]\d|2[0-3]):[0-5]\d$": "a time of day; write 05:00",
 }
 _OTHER_TYPE = ("_type", "_parsing", "_number", "_inexact")
+_YAML = {"True": "true", "False": "false", "None": "nothing"}
 _KINDS = {
     "string": "text",
     "int": "a whole number",

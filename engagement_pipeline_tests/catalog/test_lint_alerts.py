@@ -34,6 +34,18 @@ def planted(folder: Path, old: str, new: str, **changed: str) -> list[str]:
     [
         ("score: email", "score: emial", "4: unknown score 'emial'; did you mean 'email'?"),
         ("score: 2,", "score: 9.5,", "5: a drop of 9.5 is more than the scale 1 to 10 has"),
+        ("kind: log", "kind: lgo", "9: kind: 'lgo' is not one of log, file, webhook; did you mean 'log'?"),
+        ("kind: log", "path: cold", "9: missing key 'kind'"),
+        (
+            "url_env: COOLING_HOOK",
+            "url: COOLING_HOOK",
+            "11: unknown key 'url'; did you mean 'url_env'?",
+        ),
+        (
+            "url_env: COOLING_HOOK",
+            "url_env: cooling",
+            "11: url_env: 'cooling' is not the name of an environment variable; write one such as ALERT_URL",
+        ),
         ("score: 2,", "bands: 3,", "5: score 'email' has 3 bands, so nobody falls by 3"),
         (
             "score: 2,",
