@@ -99,13 +99,12 @@ def read_draft(folder: Path) -> Draft:
         kind = file.rpartition("/")[0]
         if kind in FOLDERS:
             document = read(folder / file, file)
-            if belongs := _other_kind(document, kind):
-                found[belongs].append(Declared(_name(document, belongs[:-1]), None, document))
+            belongs = _kind(document, kind)
+            if belongs != kind:
                 message = f"'{belongs[:-1]}' belongs in {belongs}/, not in {kind}/: move the file"
-                issues += [*document.issues, Issue(file, document.line((belongs[:-1],)), message)]
-                continue
-            document, spec = _checked(document, FOLDERS[kind], issues)
-            found[kind].append(Declared(_name(document, kind[:-1]), spec, document))
+                issues.append(Issue(file, document.line((belongs[:-1],)), message))
+            document, spec = _checked(document, FOLDERS[belongs], issues)
+            found[belongs].append(Declared(_name(document, belongs[:-1]), spec, document))
         elif file not in ("project.yaml", "events.yaml"):
             issues.append(Issue(file, 1, _misplaced(kind)))
     return Draft(
@@ -129,11 +128,11 @@ def _no_catalog(folder: Path) -> str | None:
     return f"is no catalog: it has no project.yaml and no events.yaml{found}"
 
 
-def _other_kind(document: Document, kind: str) -> str | None:
-    """The folder where a definition of another kind belongs: its first key says which it is."""
+def _kind(document: Document, folder: str) -> str:
+    """The folder where a definition belongs: its first key says it where it lies in that of another kind."""
     keys = document.data or {}
     others = (other for other in FOLDERS if other[:-1] == next(iter(keys), None))
-    return None if kind[:-1] in keys else next(others, None)
+    return folder if folder[:-1] in keys else next(others, folder)
 
 
 def _yaml_files(folder: Path) -> Iterator[str]:

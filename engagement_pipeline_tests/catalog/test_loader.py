@@ -81,12 +81,13 @@ def test_a_folder_that_is_no_catalog_is_told_in_one_line(tmp_path: Path) -> None
 
 
 def test_a_definition_in_the_folder_of_another_kind(tmp_path: Path) -> None:
-    """One issue, and none for those who use it."""
-    text = EMAIL.replace("score: email", "score: mail")
+    """It is checked as what it is, and those who use it are not told of it."""
+    text = EMAIL.replace("score: email", "score: mail").replace("email_opened", "email_opend")
     used = "segment: keen\nowner: team:lifecycle\nwhere: score.mail > 3\n"
     folder = catalog(tmp_path, {"campaigns/mail.yaml": text, "segments/keen.yaml": used})
     assert said(folder) == [
-        "campaigns/mail.yaml:1: 'score' belongs in scores/, not in campaigns/: move the file"
+        "campaigns/mail.yaml:1: 'score' belongs in scores/, not in campaigns/: move the file",
+        "campaigns/mail.yaml:6: unknown event 'email_opend'; did you mean 'email_opened'?",
     ]
 
 
