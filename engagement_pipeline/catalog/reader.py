@@ -48,9 +48,8 @@ def read(path: Path, file: str) -> Document:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        problem = _NO_ANCHORS if "expected alphabetic" in str(error.problem) else error.problem
-        return _unreadable(file, mark.line + 1 if mark else 1, f"is not YAML: {problem}", text)
+        line, problem = _syntax(error)
+        return _unreadable(file, line, f"is not YAML: {problem}", text)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return _unreadable(file, line, f"is not YAML: it holds the character {error.character:#x}", text)
@@ -70,6 +69,30 @@ def _unreadable(file: str, line: int, message: str, text: str = "") -> Document:
 
 
 _NO_ANCHORS = "anchors (&) and aliases (*) are not supported; write the value out, or put it in quotes"
+
+
+_SYNTAX = (
+    (r"expected ',' or '(.)'", "a bracket that ends with {} is not closed, or a comma is missing"),
+    ("unexpected end of stream", "a quotation mark is not closed"),
+    (r"character '\\t'", "a tab; indent with spaces"),
+    (r"character '(.)' that cannot start", "text cannot begin with {}; put it in quotes"),
+    ("mapping values", "a colon too many: put text that holds one in quotes, and look at the indentation"),
+    ("another document", "--- begins another document; a file is one"),
+    (r"escape character '(.)'", "\\{} means nothing in double quotes; use single quotes"),
+    ("<block end>|node content", "this does not belong here: look at the indentation, quotes and brackets"),
+    ("expected alphabetic", _NO_ANCHORS),
+)
+"""What PyYAML says, and what an author can do about it."""
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> tuple[int, str]:
+    """The line of a syntax error and what is wrong, in words; what is never closed is where it begins."""
+    said = str(error.problem)
+    found = next(((match, words) for form, words in _SYNTAX if (match := re.search(form, said))), None)
+    problem = found[1].format(*found[0].groups()) if found else said
+    unclosed = problem.endswith(("not closed", "a comma is missing"))
+    mark = (error.context_mark if unclosed else None) or error.problem_mark
+    return mark.line + 1 if mark else 1, problem
 
 
 class _Loader(yaml.SafeLoader):
