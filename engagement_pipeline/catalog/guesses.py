@@ -5,6 +5,7 @@ Here: definitions with what their model refuses put right, replaced or left out.
 files see a guess only where it says what they read of it, and else take the definition as unknown.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 
 from engagement_pipeline.catalog.draft import FOLDERS, Declared, Draft, events_of, with_plans
 from engagement_pipeline.catalog.issues import Issue, as_name, nearest
+from engagement_pipeline.catalog.presets import keys_in
 from engagement_pipeline.catalog.reader import Document, Key
 from engagement_pipeline.catalog.specs import Event, Project, Spec, TrackingPlan
 from engagement_pipeline.catalog.stand_ins import EVERYWHERE, ITEMS, SEEN, STAND_INS, WHOLE, WITH
@@ -131,8 +133,12 @@ class _Text:
     """A file's data and the lines of its parts, to be changed together."""
 
     def __init__(self, declared: Declared[Any], model: type[Spec]) -> None:
-        self.data: dict[str, Any] = deepcopy(declared.document.data or {})
-        self.lines = dict(declared.document.lines)
+        # Not a deep copy, which keeps shared what a preset's mappings share.
+        self.data: dict[str, Any] = json.loads(json.dumps(declared.document.data or {}))
+        own = (
+            declared.document.lines
+        )  # where a preset is laid below, some stand nowhere in what was made of both
+        self.lines = {key: own[key] for key in keys_in(self.data, ()) if key in own}
         self.model = model
         name: Mapping[Key, object] = {(next(iter(model.model_fields)),): declared.name}
         self.stand_ins = {**EVERYWHERE, **name, **STAND_INS.get(model, {})}

@@ -75,11 +75,11 @@ def _merged(
         for key in dict.fromkeys([*below, *own]):
             if key not in own:
                 result[key] = below[key]
-                lines |= dict.fromkeys(_keys(below[key], (*at, key)), said.line(("preset",)))
+                lines |= dict.fromkeys(keys_in(below[key], (*at, key)), said.line(("preset",)))
             elif own[key] is not None:
                 result[key] = _merged(own[key], below.get(key), (*at, key), (*own_at, key), lines, said)
         return result
-    lines |= {(*at, *key): said.line((*own_at, *key)) for key in _keys(own, ())}
+    lines |= {(*at, *key): said.line((*own_at, *key)) for key in keys_in(own, ())}
     return own
 
 
@@ -90,7 +90,7 @@ def _is_path(value: object) -> bool:
     )
 
 
-def _keys(value: object, at: Key) -> Iterator[Key]:
+def keys_in(value: object, at: Key) -> Iterator[Key]:
     """The place of a value and of all in it."""
     yield at
     parts: Mapping[str | int, object] = {}
@@ -99,4 +99,4 @@ def _keys(value: object, at: Key) -> Iterator[Key]:
     elif isinstance(value, list):
         parts = dict(enumerate(value))
     for key, part in parts.items():
-        yield from _keys(part, (*at, key))
+        yield from keys_in(part, (*at, key))

@@ -34,8 +34,10 @@ def words(model: type[BaseModel], document: Document, key: Key, error: ErrorDeta
         return subject + re.sub("^(True|False|None) is", lambda found: f"{_YAML[found[1]]} is", said)
     if choices := choices_of(error):
         listed = f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0]
-        said = error["ctx"].get("tag", error["input"])
-        subject = f"{error['ctx']['discriminator'][1:-1]}: " if "tag" in error["ctx"] else subject
+        said = error["input"]
+        if "tag" in error["ctx"]:
+            kind = error["ctx"]["discriminator"].strip("'")
+            said, subject = said[kind], f"{kind}: "
         return f"{subject}{_shown(said)} is not {listed}{did_you_mean(str(said), choices)}"
     if kind == "string_pattern_mismatch":
         pattern = error["ctx"]["pattern"]

@@ -204,6 +204,13 @@ def test_one_mistake_does_not_hide_another(
     assert all(each.startswith(f"{file}:") for each in both(tmp_path, file, text, one, other))
 
 
+def test_a_source_over_a_preset(tmp_path: Path) -> None:
+    text = "source: mail\nowner:\npreset: sendgrid\npath: ../mail\nevents:\n  person_id: [[1]]\n"
+    assert [each.split(": ")[0] for each in said(catalog(tmp_path, {"sources/mail.yaml": text}))] == [
+        f"sources/mail.yaml:{line}" for line in (2, 4, 6)
+    ]
+
+
 def test_a_group_that_only_a_misspelt_rule_names_is_not_missed_too(tmp_path: Path) -> None:
     text = changed(GROUPED, ("group: shop", "group: shopp"))
     assert said(catalog(tmp_path, {"scores/grouped.yaml": text})) == [

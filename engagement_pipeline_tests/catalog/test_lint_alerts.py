@@ -36,6 +36,7 @@ def planted(folder: Path, old: str, new: str, **changed: str) -> list[str]:
         ("score: 2,", "score: 9.5,", "5: a drop of 9.5 is more than the scale 1 to 10 has"),
         ("kind: log", "kind: lgo", "9: kind: 'lgo' is not one of log, file, webhook; did you mean 'log'?"),
         ("kind: log", "path: cold", "9: missing key 'kind'"),
+        ("kind: log", "kind:", "9: kind: nothing is not one of log, file, webhook"),
         (
             "url_env: COOLING_HOOK",
             "url: COOLING_HOOK",
