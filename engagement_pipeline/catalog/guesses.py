@@ -135,9 +135,8 @@ class _Text:
     def __init__(self, declared: Declared[Any], model: type[Spec]) -> None:
         # Not a deep copy, which keeps shared what a preset's mappings share.
         self.data: dict[str, Any] = json.loads(json.dumps(declared.document.data or {}))
-        own = (
-            declared.document.lines
-        )  # where a preset is laid below, some stand nowhere in what was made of both
+        # Where a preset is laid below, some lines are of parts that what was made of both does not have.
+        own = declared.document.lines
         self.lines = {key: own[key] for key in keys_in(self.data, ()) if key in own}
         self.model = model
         name: Mapping[Key, object] = {(next(iter(model.model_fields)),): declared.name}
