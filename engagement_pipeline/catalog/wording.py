@@ -78,13 +78,9 @@ def _beyond(kind: str, value: str, error: ErrorDetails) -> str:
 
 def _plainly(bound: float | str) -> str:
     """A bound without an exponent; one in time is words already."""
-    return (
-        bound
-        if isinstance(bound, str)
-        else f"{bound:f}".rstrip("0").rstrip(".")
-        if bound % 1
-        else f"{bound:.0f}"
-    )
+    if isinstance(bound, str):
+        return bound
+    return f"{bound:f}".rstrip("0").rstrip(".") if bound % 1 else f"{bound:.0f}"
 
 
 def _written(document: Document, key: Key, error: ErrorDetails) -> object:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from rich.console import Console
 
 from engagement_pipeline.catalog.specs import Catalog
-from engagement_pipeline.delivery.files import folder_of
+from engagement_pipeline.delivery.files import DestinationRefused, folder_of
 from engagement_pipeline.ingestion.unclaimed import unclaimed
 from engagement_pipeline.orchestration.assets.health import HEALTH
 from engagement_pipeline.orchestration.assets.measures import only_as_of
@@ -110,8 +110,15 @@ def _tell_unclaimed(bench: Workbench, console: Console) -> None:
 def _tell_delivered(bench: Workbench, console: Console, day: date) -> None:
     """Says where the files lie with the people to send to, of the audiences handed over as of the day."""
     exports = bench.settings.exports
+
+    def handed_over(path: str) -> bool:
+        try:
+            return folder_of(path, exports, day).is_dir()
+        except DestinationRefused:  # which the delivery has said
+            return False
+
     paths = [each.path for campaign in bench.catalog.campaigns.values() for each in campaign.destinations]
-    if found := [f"{path}/{day}" for path in paths if folder_of(path, exports, day).is_dir()]:
+    if found := [f"{path}/{day}" for path in paths if handed_over(path)]:
         some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
         said = f"The people to send to are below {exports}: {some}"
         console.print(said, markup=False, highlight=False, soft_wrap=True)

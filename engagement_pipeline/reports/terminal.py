@@ -67,7 +67,11 @@ def events_by_source(counts: pl.DataFrame) -> RenderableType:
     again = counts.filter(pl.col("landed") > pl.col("events") + pl.col("rejected"))
     if again.is_empty():
         return table
-    return Group(table, Text("A row that is neither event nor rejected was delivered before.", style="dim"))
+    why = (
+        "Rows that are neither events nor rejected were delivered before, are left out on purpose, say only "
+        "who somebody is, or are of days not made yet."
+    )
+    return Group(table, Text(why, style="dim"))
 
 
 def rejected_by_rule(rejected: pl.DataFrame) -> RenderableType:
@@ -204,7 +208,7 @@ def _lines() -> Table:
 
 def _nothing_done(score: Score, scores: pl.DataFrame) -> Iterator[Text]:
     """A line where its rules found no event at all: those there are may be older, or others."""
-    if score.event_rules and set(scores["state"]) - {"unscored"} == {"inactive"}:
+    if score.event_rules and set(scores["state"].unique()) - {"unscored"} == {"inactive"}:
         yield Text(
             f"nobody did anything that it counts in its {count(score.longest_window)} days", style="gold3"
         )

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,19 @@ def webserver(folder: Path, settings: Mapping[str, str]) -> Iterator["GraphQL"]:
     """A running dagster-webserver over workspace.yaml; it and all its children are ended in any case."""
     port, log = free_port(), folder / "webserver.log"
     words = [program("dagster-webserver"), "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    process = started(words, folder, settings, log)
+    try:
+        yield _ready(process, f"http://127.0.0.1:{port}", log)
+    finally:
+        end(process)
+
+
+def started(
+    words: Sequence[str], folder: Path, settings: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    """A program at the project's root, leading a session of its own, with an instance in the folder."""
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             words,
             cwd=ROOT,
             env=environment(folder / "dagster", settings),
@@ -55,10 +66,6 @@ def webserver(folder: Path, settings: Mapping[str, str]) -> Iterator["GraphQL"]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        yield _ready(process, f"http://127.0.0.1:{port}", log)
-    finally:
-        end(process)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -16,14 +16,7 @@ import httpx
 import pytest
 
 from engagement_pipeline_tests.end_to_end.corner_shop import write_catalog
-from engagement_pipeline_tests.end_to_end.servers import (
-    ROOT,
-    GraphQL,
-    end,
-    environment,
-    free_port,
-    program,
-)
+from engagement_pipeline_tests.end_to_end.servers import GraphQL, end, free_port, program, started
 
 pytestmark = pytest.mark.slow
 LOADED = """
@@ -71,15 +64,9 @@ def test_it_comes_up_with_the_project_and_goes_with_all_that_it_started(
 def dev(words: tuple[str, ...], folder: Path, settings: Mapping[str, str]) -> Iterator[GraphQL]:
     """One of the two commands on loopback, stopped as Ctrl-C stops it, which must leave nothing running."""
     port, log = free_port(), folder / "dev.log"
-    with log.open("wb") as out, _interruptible():
-        process = subprocess.Popen(
-            [program(words[0]), *words[1:], "--host", "127.0.0.1", "--port", str(port)],
-            cwd=ROOT,
-            env=environment(folder / "dagster", settings),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    command = [program(words[0]), *words[1:], "--host", "127.0.0.1", "--port", str(port)]
+    with _interruptible():
+        process = started(command, folder, settings, log)
     try:
         yield _up(process, f"http://127.0.0.1:{port}", log)
         process.send_signal(signal.SIGINT)

@@ -15,6 +15,7 @@ from engagement_pipeline.orchestration.runner import dagster_home, name_dagster_
 from engagement_pipeline.orchestration.runs import (
     DateOutside,
     NothingToScore,
+    _tell_delivered,
     run_all,
     scored_tables,
 )
@@ -147,6 +148,16 @@ def test_an_empty_home_is_none(
         Settings.from_env({"ENGAGEMENT_LAKE": str(lake), "ENGAGEMENT_DATABASE_URL": "sqlite://"})
     )
     assert os.environ["DAGSTER_HOME"] == str(tmp_path / expected)
+
+
+def test_a_destination_that_leads_outside_does_not_end_the_run(project: Scenario, tmp_path: Path) -> None:
+    """Its delivery has failed with the reason by then."""
+    exports = project.settings.exports
+    exports.mkdir(parents=True, exist_ok=True)
+    (exports / "perks").symlink_to(tmp_path.parent)
+    printed = io.StringIO()
+    _tell_delivered(project.bench, Console(file=printed), LAST)
+    assert printed.getvalue() == ""
 
 
 def test_a_source_of_which_nothing_landed_is_named(project: Scenario) -> None:

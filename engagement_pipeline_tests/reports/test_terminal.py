@@ -92,10 +92,10 @@ def test_sources_are_added_up() -> None:
     assert line_with(lines, "crm").split() == ["crm", "2", "10", "1"]
     assert line_with(lines, "all").split() == ["all", "15", "1,210", "1,000", "8"]
     assert line_with(shown(terminal.events_by_source(counts.clear())), "all").split()[1:] == ["0"] * 4
-    again = "A row that is neither event nor rejected was delivered before."
-    assert again in lines
+    again = "Rows that are neither events nor rejected"
+    assert any(line.startswith(again) for line in lines)
     adds_up = counts.with_columns(events=pl.Series([1193, None]))
-    assert again not in shown(terminal.events_by_source(adds_up))
+    assert not any(line.startswith(again) for line in shown(terminal.events_by_source(adds_up)))
 
 
 def test_rejected_rows_are_named_by_rule_most_first_in_one_line_each() -> None:
